@@ -386,7 +386,7 @@ CREATE TABLE {schema}.tasker_task_transitions (
 
 -- Current state of a task; at most one; ON CONFLICT (task_uuid, most_recent) WHERE most_recent for the first one.
 CREATE UNIQUE INDEX idx_task_transitions_uuid_most_recent
-    ON {schema}.tasker_task_transitions (task_uuid, most_recent) WHERE most_recent;
+    ON {schema}.tasker_task_transitions (task_uuid, most_recent) WHERE most_recent = true;
 
 
 -- ---------------------------------------------------------------------------------------------------------------------
@@ -419,7 +419,7 @@ CREATE TABLE {schema}.tasker_workflow_step_transitions (
 
 -- Current state of a step; at most one; ON CONFLICT (workflow_step_uuid, most_recent) WHERE most_recent.
 CREATE UNIQUE INDEX idx_workflow_step_transitions_uuid_most_recent
-    ON {schema}.tasker_workflow_step_transitions (workflow_step_uuid, most_recent) WHERE most_recent;
+    ON {schema}.tasker_workflow_step_transitions (workflow_step_uuid, most_recent) WHERE most_recent = true;
 
 
 -- ---------------------------------------------------------------------------------------------------------------------
