@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The live generator, RFC 9562 sections 5.7 and 6.2.
+ *
+ * A call reads the clock and moves the atomic number `last` to the clock's tick, or one further where it is there
+ * already. Whoever moves it owns the numbers moved over. A full counter carries into the fraction and the
+ * milliseconds by plain addition, a clock set back leaves `last` where it is: neither needs code of its own.
+ */
+#include "uuid/uuid_v7.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "uuid/bytes.h"
+#include "uuid/clock.h"
+
+#define PIECE ((size_t)512) /* ids made at once; their random words stand on the stack */
+#define COUNTER_BITS 8
+#define SEED_SHIFT 57 /* the upper 7 bits of a random word start the counter, its top bit stays free */
+#define TAIL_MASK ((UINT64_C(1) << 54) - 1)
+
+static tasker_uuid_generator process;
+
+tkr_tally *tkr_uuid_process_tally(void)
+{
+    return &process.tally;
+}
+
+/* The first of count numbers in a row that nobody else gets, from wanted on. 0: the numbers are at their end. */
+static inline uint64_t reserve(tasker_uuid_generator *generator, uint64_t wanted, uint64_t count)
+{
+    uint64_t last = atomic_load_explicit(&generator->last, memory_order_relaxed);
+    uint64_t first;
+    do {
+        first = wanted > last ? wanted : last + 1;
+        if (TKR_UNLIKELY(last > UINT64_MAX - 1 - count || first > UINT64_MAX - count)) {
+            return 0;
+        }
+    } while (TKR_UNLIKELY(!atomic_compare_exchange_weak_explicit(&generator->last, &last, first + count - 1,
+                                                                 memory_order_acq_rel, memory_order_relaxed)));
+    return first;
+}
+
+static inline void write_id(tasker_uuid *out, uint64_t number, uint64_t word)
+{
+    uint64_t high = number >> 20 << 16 | 0x7000 | (number >> COUNTER_BITS & 0xfff);
+    uint64_t low = UINT64_C(2) << 62 | (number & 0xff) << 54 | (word & TAIL_MASK);
+    tkr_uuid_set(out, high, low);
+}
+
+static inline uint64_t number_of(uint64_t ticks, uint64_t word)
+{
+    return ticks << COUNTER_BITS | word >> SEED_SHIFT;
+}
+
+static tasker_status read_clock(tasker_uuid_generator *generator, uint64_t *ticks)
+{
+    if (generator->source.clock == NULL) {
+        return tkr_clock_read(ticks) ? TASKER_OK : TASKER_BAD_CLOCK;
+    }
+    int64_t ns = -1;
+    if (generator->source.clock(generator->source.context, &ns) != 0 || ns < 0) {
+        return TASKER_BAD_CLOCK;
+    }
+    *ticks = (uint64_t)ns / 15625 * 64 + (uint64_t)ns % 15625 * 64 / 15625;
+    return TASKER_OK;
+}
+
+static void count_rollback(tasker_uuid_generator *generator, uint64_t ticks)
+{
+    bool uses_lanes = generator->source.clock == NULL && generator->source.entropy == NULL;
+    if (!uses_lanes && ticks < atomic_exchange_explicit(&generator->clock, ticks, memory_order_relaxed)) {
+        atomic_fetch_add_explicit(&generator->tally.rollbacks, 1, memory_order_relaxed);
+    }
+}
+
+static tasker_status draw(tasker_uuid_generator *generator, uint64_t ticks, size_t count, uint64_t *words)
+{
+    if (generator->source.entropy != NULL) {
+        atomic_fetch_add_explicit(&generator->tally.refills, 1, memory_order_relaxed);
+        int32_t answer = generator->source.entropy(generator->source.context, words, count * sizeof(*words));
+        return answer == 0 ? TASKER_OK : TASKER_NO_ENTROPY;
+    }
+    if (generator->source.clock != NULL) {
+        return tkr_lane_draw_timeless(&generator->tally, count, words);
+    }
+    return tkr_lane_draw(&generator->tally, ticks, count, words);
+}
+
+/* Makes up to PIECE ids, or none. */
+static tasker_status make_piece(tasker_uuid_generator *generator, size_t count, tasker_uuid *out)
+{
+    uint64_t words[PIECE];
+    uint64_t ticks = 0;
+    tasker_status status = read_clock(generator, &ticks);
+    if (status != TASKER_OK) {
+        return status;
+    }
+    count_rollback(generator, ticks);
+    status = draw(generator, ticks, count, words);
+    if (status == TASKER_OK) {
+        uint64_t first = reserve(generator, number_of(ticks, words[0]), count);
+        if (first == 0) {
+            status = TASKER_BAD_CLOCK;
+        } else {
+            for (size_t i = 0; i < count; i++) {
+                write_id(&out[i], first + i, words[i]);
+            }
+        }
+    }
+    explicit_bzero(words, count * sizeof(*words));
+    return status;
+}
+
+static tasker_status make_many(tasker_uuid_generator *generator, size_t count, tasker_uuid *out)
+{
+    if (count > 0 && (out == NULL || count > SIZE_MAX / sizeof(*out))) {
+        return TASKER_INVALID_ARGUMENT;
+    }
+    for (size_t done = 0; done < count;) {
+        size_t piece = count - done < PIECE ? count - done : PIECE;
+        tasker_status status = make_piece(generator, piece, out + done);
+        if (status != TASKER_OK) {
+            memset(out, 0, done * sizeof(*out));
+            return status;
+        }
+        done += piece;
+    }
+    return TASKER_OK;
+}
+
+tasker_status tasker_uuid_generate(tasker_uuid *out)
+{
+    tkr_lane *lane = tkr_lane_here;
+    uint64_t ticks;
+    if (TKR_LIKELY(lane != NULL && out != NULL && tkr_clock_read(&ticks) && tkr_lane_is_fresh(lane, ticks))) {
+        lane->clock = ticks;
+        uint64_t word = tkr_lane_take(lane);
+        if (TKR_LIKELY(word != 0)) {
+            uint64_t number = reserve(&process, number_of(ticks, word), 1);
+            if (TKR_LIKELY(number != 0)) {
+                write_id(out, number, word);
+                return TASKER_OK;
+            }
+        }
+    }
+    return make_many(&process, 1, out);
+}
+
+tasker_status tasker_uuid_generate_many(size_t count, tasker_uuid *out)
+{
+    return make_many(&process, count, out);
+}
+
+tasker_status tasker_uuid_generator_open(const tasker_uuid_source *source, tasker_uuid_generator **out)
+{
+    if (out == NULL) {
+        return TASKER_INVALID_ARGUMENT;
+    }
+    *out = NULL;
+    tasker_uuid_generator *generator = aligned_alloc(TKR_CACHE_LINE, sizeof(*generator));
+    if (generator == NULL) {
+        return TASKER_OUT_OF_MEMORY;
+    }
+    memset(generator, 0, sizeof(*generator));
+    if (source != NULL) {
+        generator->source = *source;
+    }
+    *out = generator;
+    return TASKER_OK;
+}
+
+tasker_status tasker_uuid_generator_next(tasker_uuid_generator *generator, size_t count, tasker_uuid *out)
+{
+    return make_many(generator != NULL ? generator : &process, count, out);
+}
+
+void tasker_uuid_generator_report(tasker_uuid_generator *generator, tasker_uuid_report *out)
+{
+    if (generator == NULL) {
+        generator = &process;
+    }
+    uint64_t last = atomic_load(&generator->last) >> COUNTER_BITS;
+    uint64_t ticks = 0;
+    out->rollbacks = atomic_load(&generator->tally.rollbacks);
+    out->refills = atomic_load(&generator->tally.refills);
+    if (read_clock(generator, &ticks) != TASKER_OK) {
+        out->ahead_ns = -1;
+        return;
+    }
+    uint64_t ahead = last > ticks ? last - ticks : 0;
+    const uint64_t most = (uint64_t)INT64_MAX / 15625 * 64;
+    out->ahead_ns = (int64_t)(ahead < most ? ahead / 64 * 15625 + ahead % 64 * 15625 / 64 : INT64_MAX);
+}
+
+void tasker_uuid_generator_resync(tasker_uuid_generator *generator)
+{
+    uint64_t ticks;
+    if (generator == NULL) {
+        generator = &process;
+    }
+    if (read_clock(generator, &ticks) != TASKER_OK) {
+        return;
+    }
+    uint64_t last = atomic_load(&generator->last);
+    while (last >> COUNTER_BITS > ticks &&
+           !atomic_compare_exchange_weak(&generator->last, &last, ticks << COUNTER_BITS)) {
+    }
+}
+
+void tasker_uuid_generator_close(tasker_uuid_generator *generator)
+{
+    free(generator);
+}
