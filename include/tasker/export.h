@@ -30,12 +30,12 @@
  * their end in later versions. has_next tells that the page limit cut the answer; next is then the position to
  * give as tasker_page.after for the following page.
  */
-#define TASKER_LIST(list, row)                                                                                        \
-    typedef struct list {                                                                                             \
-        size_t count;                                                                                                 \
-        const row *const *items;                                                                                      \
-        bool has_next;                                                                                                \
-        tasker_position next;                                                                                         \
+#define TASKER_LIST(list, row)                                                                                         \
+    typedef struct list {                                                                                              \
+        size_t count;                                                                                                  \
+        const row *const *items;                                                                                       \
+        bool has_next;                                                                                                 \
+        tasker_position next;                                                                                          \
     } list
 
 #ifdef __cplusplus

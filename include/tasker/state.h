@@ -11,9 +11,9 @@
 TASKER_BEGIN_DECLS
 
 typedef enum tasker_state {
-    TASKER_STATE_NONE = 0,        /* no such state; in rows: SQL NULL */
-    TASKER_STATE_PENDING = 1,     /* also what a task or step without history is in */
-    TASKER_STATE_ENQUEUED = 2,    /* steps only: in a queue, no worker yet */
+    TASKER_STATE_NONE = 0,     /* no such state; in rows: SQL NULL */
+    TASKER_STATE_PENDING = 1,  /* also what a task or step without history is in */
+    TASKER_STATE_ENQUEUED = 2, /* steps only: in a queue, no worker yet */
     TASKER_STATE_IN_PROGRESS = 3,
     TASKER_STATE_COMPLETE = 4,
     TASKER_STATE_ERROR = 5,

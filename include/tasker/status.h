@@ -72,16 +72,16 @@ typedef enum tasker_status {
  */
 typedef struct tasker_error {
     tasker_status status;
-    char sqlstate[8];      /* "23505"; "" when the finding is the library's own */
+    char sqlstate[8]; /* "23505"; "" when the finding is the library's own */
     int32_t reserved;
-    int64_t item;          /* which element of an array argument; -1: none in particular */
-    tasker_commit commit;  /* after an IN_DOUBT commit: what tasker_db_resolve wants */
-    tasker_uuid key;       /* the key of the write in question: send it again with this one */
-    char statement[64];    /* name of the statement, as in src/sql */
+    int64_t item;         /* which element of an array argument; -1: none in particular */
+    tasker_commit commit; /* after an IN_DOUBT commit: what tasker_db_resolve wants */
+    tasker_uuid key;      /* the key of the write in question: send it again with this one */
+    char statement[64];   /* name of the statement, as in src/sql */
     char constraint[64];
     char table[64];
     char column[64];
-    char message[720];     /* one line that names the culprit */
+    char message[720]; /* one line that names the culprit */
 } tasker_error;
 
 TASKER_SIZE(tasker_status, 4);

@@ -72,7 +72,7 @@ typedef enum tasker_order {
 
 /* Which part of a query's answer is wanted. NULL or all zero: the first 100 rows, oldest first. */
 typedef struct tasker_page {
-    int32_t limit;                /* 0: 100; negative is refused */
+    int32_t limit; /* 0: 100; negative is refused */
     tasker_order order;
     const tasker_position *after; /* NULL: from the start; else list->next of the page before */
     uint64_t reserved[2];
@@ -96,18 +96,18 @@ TASKER_SIZE(tasker_time, 8);
 TASKER_SIZE(tasker_order, 4);
 
 /* For initialisers: .name = TASKER_TEXT("ship"). Literals only; a char pointer does not compile. */
-#define TASKER_TEXT(literal)                                                                                          \
-    {                                                                                                                 \
-        "" literal, sizeof(literal) - 1                                                                               \
+#define TASKER_TEXT(literal)                                                                                           \
+    {                                                                                                                  \
+        "" literal, sizeof(literal) - 1                                                                                \
     }
-#define TASKER_JSON(literal)                                                                                          \
-    {                                                                                                                 \
-        "" literal, sizeof(literal) - 1                                                                               \
+#define TASKER_JSON(literal)                                                                                           \
+    {                                                                                                                  \
+        "" literal, sizeof(literal) - 1                                                                                \
     }
 /* In the input of an update: store NULL. An absent member keeps what is stored. */
-#define TASKER_CLEAR                                                                                                  \
-    {                                                                                                                 \
-        tasker_clear, 0                                                                                               \
+#define TASKER_CLEAR                                                                                                   \
+    {                                                                                                                  \
+        tasker_clear, 0                                                                                                \
     }
 
 /* Buffer size of tasker_time_format, its NUL included. */

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The link: a libpq connection with what the library knows about it. A call enters the handle, exchanges messages,
+ * and leaves; in between nobody else may use it.
+ */
+#pragma once
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+#include "db/prepared.h"
+#include "tasker/db.h"
+
+struct tasker_db {
+    struct pg_conn *conn;
+    bool wrapped; /* conn belongs to the caller */
+    bool tainted; /* a call was abandoned: what comes next on this link is not an answer to us */
+    bool lost;
+    pid_t pid;
+    atomic_bool busy;
+
+    char *conninfo, *application_name;
+    char *schema, *schema_quoted;
+    int32_t connect_timeout_ms, default_timeout_ms, timeout_ms;
+    tasker_limits limits;
+    bool require_tls, interruptible, any_schema;
+
+    struct tasker_uuid_generator *generator; /* NULL: the process-wide one */
+
+    tkr_prepared prepared;
+    uint32_t savepoint_depth;
+    tasker_session session;
+    tasker_error error; /* of the last call */
+
+    pthread_mutex_t cancel_lock; /* over the next two */
+    bool running, cancel_asked;
+};
+
+/* Opens the socket and the session of db->conninfo; db->conn is NULL before and after a failure. */
+tasker_status tkr_link_connect(tasker_db *db, tasker_error *error);
+
+/* Takes a connection of the caller's. */
+tasker_status tkr_link_adopt(tasker_db *db, struct pg_conn *conn, tasker_error *error);
+
+/* Can this text be a connection string at all? */
+tasker_status tkr_link_check_conninfo(const char *conninfo, tasker_error *error);
+
+/* The server's version, encoding and number formats are ones that the library can work with. */
+tasker_status tkr_link_check_server(tasker_db *db);
+
+/* Closes what is the library's; in a forked child without a byte on the parent's wire. */
+void tkr_link_disconnect(tasker_db *db);
+
+/*
+ * Takes the handle for one call: BUSY, FORKED, TAINTED and DISCONNECTED end here, and a link that died while idle is
+ * recognised before anything is sent. Clears db->error. Any answer but OK means: not taken.
+ */
+tasker_status tkr_link_enter(tasker_db *db);
+void tkr_link_leave(tasker_db *db);
+
+/* As enter, for calls that work on a broken link (recover). */
+tasker_status tkr_link_enter_broken(tasker_db *db);
+
+/* While a call runs other threads may ask for its cancellation. stop: was that asked for? */
+void tkr_link_start_running(tasker_db *db);
+bool tkr_link_stop_running(tasker_db *db);
+bool tkr_link_cancel_asked(tasker_db *db);
+void tkr_link_cancel(tasker_db *db);
+
+/* Neither tainted nor lost, and the other end is there. */
+bool tkr_link_is_sound(tasker_db *db);
+
+bool tkr_link_in_transaction(const tasker_db *db);
+bool tkr_link_transaction_failed(const tasker_db *db);
+
+/* Gives session its present values. */
+void tkr_link_refresh_session(tasker_db *db);

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+#include "db/prepared.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "tasker/version.h"
+
+static const char placeholder[] = "{schema}";
+
+char *tkr_expand_schema(const char *text, const char *schema_quoted, const char *prefix)
+{
+    const size_t mark = sizeof placeholder - 1, width = strlen(schema_quoted);
+    size_t marks = 0;
+    for (const char *at = text; (at = strstr(at, placeholder)) != NULL; at += mark)
+        marks++;
+    char *expanded = malloc(strlen(prefix) + strlen(text) + marks * width + 1);
+    if (expanded == NULL)
+        return NULL;
+    char *to = stpcpy(expanded, prefix);
+    for (const char *at; (at = strstr(text, placeholder)) != NULL; text = at + mark) {
+        memcpy(to, text, (size_t)(at - text));
+        to += at - text;
+        memcpy(to, schema_quoted, width);
+        to += width;
+    }
+    strcpy(to, text);
+    return expanded;
+}
+
+/* FNV-1a: spreads well over some hundred texts, and names only have to differ, not to resist anybody. */
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+    for (; *text != '\0'; text++)
+        hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+static bool make_entry(tkr_prepared_entry *entry, const tkr_query *query, const char *schema_quoted,
+                       uint32_t generation)
+{
+    char prefix[32] = "";
+    if (generation > 0)
+        snprintf(prefix, sizeof prefix, "/* %" PRIu32 " */ ", generation);
+    char *text = tkr_expand_schema(query->text, schema_quoted, prefix);
+    if (text == NULL)
+        return false;
+    free(entry->text);
+    entry->text = text;
+    entry->generation = generation;
+    entry->state = TKR_PREPARED_NOT;
+    uint64_t hash = hash_text(hash_text(UINT64_C(0xcbf29ce484222325), TASKER_VERSION), text);
+    snprintf(entry->name, sizeof entry->name, "tasker_%.36s_%016" PRIx64, query->name, hash);
+    return true;
+}
+
+static bool grow(tkr_prepared *prepared, size_t count)
+{
+    tkr_prepared_entry *entries = realloc(prepared->entries, count * sizeof *entries);
+    if (entries == NULL)
+        return false;
+    memset(entries + prepared->count, 0, (count - prepared->count) * sizeof *entries);
+    prepared->entries = entries;
+    prepared->count = count;
+    return true;
+}
+
+tkr_prepared_entry *tkr_prepared_use(tkr_prepared *prepared, const tkr_query *query, const char *schema_quoted)
+{
+    if (query->id >= prepared->count && !grow(prepared, query->id + 16u))
+        return NULL;
+    tkr_prepared_entry *entry = &prepared->entries[query->id];
+    if (entry->text != NULL && entry->generation == prepared->generation)
+        return entry;
+    return make_entry(entry, query, schema_quoted, prepared->generation) ? entry : NULL;
+}
+
+void tkr_prepared_renew(tkr_prepared *prepared)
+{
+    prepared->generation++;
+}
+
+void tkr_prepared_reset(tkr_prepared *prepared)
+{
+    for (size_t i = 0; i < prepared->count; i++)
+        prepared->entries[i].state = TKR_PREPARED_NOT;
+}
+
+void tkr_prepared_free(tkr_prepared *prepared)
+{
+    for (size_t i = 0; i < prepared->count; i++)
+        free(prepared->entries[i].text);
+    free(prepared->entries);
+    *prepared = (tkr_prepared){0};
+}

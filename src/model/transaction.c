@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* Transactions and savepoints of a handle. */
+#include <string.h>
+#include "statements.h"
+#include "tasker/db.h"
+#include "value/error.h"
+
+typedef struct xid {
+    int64_t xid;
+} xid;
+static const tkr_column xid_columns[] = {TKR_COLUMN(xid, xid), TKR_END_COLUMNS};
+const tkr_entity tkr_entity_xid = {"xid", sizeof(xid), xid_columns};
+
+typedef struct commit_state {
+    tasker_text state;
+} commit_state;
+static const tkr_column state_columns[] = {TKR_OPTIONAL(commit_state, state), TKR_END_COLUMNS};
+const tkr_entity tkr_entity_commit_state = {"commit_state", sizeof(commit_state), state_columns};
+
+static bool add_begin(tkr_call *call, tasker_isolation isolation)
+{
+    switch (isolation) {
+    case TASKER_ISOLATION_DEFAULT:
+        tkr_add_db_begin(call);
+        return true;
+    case TASKER_ISOLATION_READ_COMMITTED:
+        tkr_add_db_begin__read_committed(call);
+        return true;
+    case TASKER_ISOLATION_REPEATABLE_READ:
+        tkr_add_db_begin__repeatable_read(call);
+        return true;
+    case TASKER_ISOLATION_SERIALIZABLE:
+        tkr_add_db_begin__serializable(call);
+        return true;
+    }
+    return false;
+}
+
+tasker_status tasker_db_begin(tasker_db *db, const tasker_transaction_options *options)
+{
+    static const tasker_transaction_options defaults = {0};
+    const tasker_transaction_options *o = options != NULL ? options : &defaults;
+    tkr_call call = tkr_begin(db);
+    if (call.status == TASKER_OK && tkr_link_in_transaction(db))
+        tkr_refuse(&call, TASKER_BUSY, "a transaction is open already");
+    tkr_check_reserved(&call, o->reserved, sizeof o->reserved);
+    if (!add_begin(&call, o->isolation))
+        tkr_refuse(&call, TASKER_INVALID_ARGUMENT, "isolation is out of range");
+    if (o->read_only)
+        tkr_add_db_begin__read_only(&call);
+    if (call.status == TASKER_OK)
+        db->savepoint_depth = 0;
+    return tkr_done(&call);
+}
+
+/* COMMIT of a transaction that has failed answers ROLLBACK, and no error. */
+static tasker_status finish_commit(tkr_call *call)
+{
+    if (strcmp(tkr_tag(call, 0), "COMMIT") == 0)
+        return TASKER_OK;
+    return tkr_error_set(call->error, TASKER_RETRY, "the transaction had failed before; it was rolled back");
+}
+
+static tasker_status finish_xid(tkr_call *call)
+{
+    if (call->answered[0] == &tkr_statements[TKR_STATEMENT_db_commit])
+        return finish_commit(call);
+    xid x;
+    tasker_status status = tkr_read_row(call, 0, 0, &x);
+    if (status != TASKER_OK)
+        return status;
+    call->commit = (tasker_commit){(uint64_t)x.xid};
+    tkr_add_db_commit(call);
+    return TASKER_AGAIN;
+}
+
+tasker_status tasker_db_commit(tasker_db *db)
+{
+    tkr_call call = tkr_begin(db);
+    if (call.status != TASKER_OK)
+        return tkr_abandon(&call);
+    if (!tkr_link_in_transaction(db)) {
+        call.status = TASKER_NOOP;
+        return tkr_abandon(&call);
+    }
+    db->savepoint_depth = 0;
+    if (!tkr_link_transaction_failed(db)) {
+        tkr_add_db_commit__xid(&call);
+        return tkr_run(&call, finish_xid, NULL);
+    }
+    tkr_add_db_commit(&call);
+    return tkr_run(&call, finish_commit, NULL);
+}
+
+tasker_status tasker_db_rollback(tasker_db *db)
+{
+    tkr_call call = tkr_begin(db);
+    if (call.status == TASKER_OK && !tkr_link_in_transaction(db))
+        call.status = TASKER_NOOP;
+    if (call.status == TASKER_OK)
+        db->savepoint_depth = 0;
+    tkr_add_db_rollback(&call);
+    return tkr_done(&call);
+}
+
+static tasker_status finish_resolve(tkr_call *call)
+{
+    commit_state s;
+    tasker_status status = tkr_read_row(call, 0, 0, &s);
+    if (status != TASKER_OK)
+        return status;
+    if (s.state.ptr == NULL)
+        return tkr_error_set(call->error, TASKER_NOT_FOUND, "the server has forgotten this transaction");
+    if (strcmp(s.state.ptr, "in progress") == 0)
+        return tkr_error_set(call->error, TASKER_IN_DOUBT, "the transaction is still running");
+    bool committed = strcmp(s.state.ptr, "committed") == 0;
+    if (call->out != NULL)
+        memcpy(call->out, &committed, sizeof committed);
+    return TASKER_OK;
+}
+
+tasker_status tasker_db_resolve(tasker_db *db, tasker_commit commit, bool *out)
+{
+    tkr_call call = tkr_begin(db);
+    if (commit.xid == 0 || commit.xid > INT64_MAX)
+        tkr_refuse(&call, TASKER_INVALID_ARGUMENT, "commit names no transaction");
+    tkr_add_db_resolve(&call, (int64_t)commit.xid);
+    return tkr_run(&call, finish_resolve, out);
+}
+
+/* ---- savepoints: all of one name, so that a depth is all there is to remember ---- */
+
+tasker_status tasker_db_savepoint(tasker_db *db, tasker_savepoint *out)
+{
+    tkr_call call = tkr_begin(db);
+    if (call.status == TASKER_OK && !tkr_link_in_transaction(db))
+        tkr_refuse(&call, TASKER_INVALID_ARGUMENT, "a savepoint needs an open transaction");
+    if (out == NULL)
+        tkr_refuse(&call, TASKER_INVALID_ARGUMENT, "out is required");
+    tkr_add_db_savepoint(&call);
+    tasker_status status = tkr_done(&call);
+    if (status == TASKER_OK)
+        out->depth = ++db->savepoint_depth;
+    return status;
+}
+
+static void check_savepoint(tkr_call *call, tasker_savepoint savepoint)
+{
+    if (call->status == TASKER_OK && !tkr_link_in_transaction(call->db))
+        tkr_refuse(call, TASKER_INVALID_ARGUMENT, "no transaction is open");
+    if (call->status == TASKER_OK && (savepoint.depth == 0 || savepoint.depth > call->db->savepoint_depth))
+        tkr_refuse(call, TASKER_INVALID_ARGUMENT, "no such savepoint in this transaction");
+}
+
+/* One level at a time, because a failed transaction refuses a release that no rollback precedes. */
+tasker_status tasker_db_rollback_to(tasker_db *db, tasker_savepoint savepoint)
+{
+    tasker_status status = TASKER_OK;
+    for (bool last = false; status == TASKER_OK && !last;) {
+        tkr_call call = tkr_begin(db);
+        check_savepoint(&call, savepoint);
+        last = call.status == TASKER_OK && db->savepoint_depth == savepoint.depth;
+        tkr_add_db_rollback_to(&call);
+        if (!last)
+            tkr_add_db_release(&call);
+        status = tkr_done(&call);
+        if (status == TASKER_OK && !last)
+            db->savepoint_depth--;
+    }
+    return status;
+}
+
+tasker_status tasker_db_release(tasker_db *db, tasker_savepoint savepoint)
+{
+    tasker_status status = TASKER_OK;
+    for (bool last = false; status == TASKER_OK && !last;) {
+        tkr_call call = tkr_begin(db);
+        check_savepoint(&call, savepoint);
+        last = call.status == TASKER_OK && db->savepoint_depth == savepoint.depth;
+        tkr_add_db_release(&call);
+        status = tkr_done(&call);
+        if (status == TASKER_OK)
+            db->savepoint_depth--;
+    }
+    return status;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From binary results to structs. An entity is a table of columns: name, type, where in the struct, and whether NULL
+ * may come. The member's C type is the column's type; a type that no column can have does not compile.
+ */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+#include "row/memory.h"
+#include "tasker/state.h"
+
+typedef enum tkr_type {
+    TKR_BOOL,
+    TKR_INT4,
+    TKR_INT8,
+    TKR_FLOAT8,
+    TKR_UUID,
+    TKR_TEXT,
+    TKR_JSON,
+    TKR_TIME,
+    TKR_STATE
+} tkr_type;
+
+enum { TKR_NOT_NULL = UINT16_MAX, TKR_ABSENT = UINT16_MAX - 1 }; /* in place of the offset of a has_ flag */
+
+typedef struct tkr_column {
+    const char *name; /* NULL ends the table */
+    tkr_type type;
+    uint16_t offset, has;
+} tkr_column;
+
+typedef struct tkr_entity {
+    const char *name;
+    size_t size;
+    const tkr_column *columns;
+} tkr_entity;
+
+#define TKR_TYPE_OF(s, m)                                                                                              \
+    _Generic(((s *)0)->m, bool                                                                                         \
+             : TKR_BOOL, int32_t                                                                                       \
+             : TKR_INT4, int64_t                                                                                       \
+             : TKR_INT8, double                                                                                        \
+             : TKR_FLOAT8, tasker_uuid                                                                                 \
+             : TKR_UUID, tasker_text                                                                                   \
+             : TKR_TEXT, tasker_json                                                                                   \
+             : TKR_JSON, tasker_time                                                                                   \
+             : TKR_TIME, tasker_state                                                                                  \
+             : TKR_STATE)
+#define TKR_ABSENT_TYPE_OF(s, m)                                                                                       \
+    _Generic(((s *)0)->m, tasker_text                                                                                  \
+             : TKR_TEXT, tasker_json                                                                                   \
+             : TKR_JSON, tasker_uuid                                                                                   \
+             : TKR_UUID, tasker_state                                                                                  \
+             : TKR_STATE)
+
+/* NOT NULL; nullable with a has_ flag; nullable and told by the value itself (no pointer, nil, NONE). */
+#define TKR_COLUMN(s, m)                                                                                               \
+    {                                                                                                                  \
+#m, TKR_TYPE_OF(s, m), offsetof(s, m), TKR_NOT_NULL                                                            \
+    }
+#define TKR_NULLABLE(s, m)                                                                                             \
+    {                                                                                                                  \
+#m, TKR_TYPE_OF(s, m), offsetof(s, m), offsetof(s, has_##m)                                                    \
+    }
+#define TKR_OPTIONAL(s, m)                                                                                             \
+    {                                                                                                                  \
+#m, TKR_ABSENT_TYPE_OF(s, m), offsetof(s, m), TKR_ABSENT                                                       \
+    }
+#define TKR_END_COLUMNS                                                                                                \
+    {                                                                                                                  \
+        NULL, TKR_BOOL, 0, 0                                                                                           \
+    }
+
+/* Does a result column of this type oid hold this type? */
+bool tkr_type_accepts(tkr_type type, uint32_t oid);
+
+/* Result has exactly the entity's columns, binary. PROTOCOL names the first that differs. */
+tasker_status tkr_check_columns(const struct pg_result *result, const tkr_entity *entity, tasker_error *error);
+
+/* One row into a struct of the caller's; text stays in the result. */
+tasker_status tkr_decode_row(const struct pg_result *result, int row, const tkr_entity *entity, void *into,
+                             tasker_error *error);
+
+/* Row 0 as a result of its own, owning result. On failure the result is still the caller's. */
+tasker_status tkr_decode_one(struct pg_result *result, const tkr_entity *entity, tasker_error *error, void **out);
+
+/* All rows as a list, owning result. */
+tasker_status tkr_decode_list(struct pg_result *result, const tkr_entity *entity, tasker_error *error, tkr_list **out);
+
+/* What the rooms to the left need of a result. */
+void tkr_result_clear(struct pg_result *result);
+int tkr_result_rows(const struct pg_result *result);
+int64_t tkr_result_affected(struct pg_result *result);
+const char *tkr_result_tag(struct pg_result *result);

@@ -1,0 +1,62 @@
+-- SPDX-License-Identifier: MIT
+-- Statements of the handle itself: clock, transactions, savepoints, what is installed.
+
+-- columns: moment (now timestamp)
+-- columns: flag (flag bool)
+-- columns: xid (xid int8)
+
+-- name: db_ping reads none ()
+SELECT 1;
+
+-- name: db_now reads one moment ()
+SELECT (clock_timestamp() AT TIME ZONE 'UTC')::timestamp AS now;
+
+-- Whether anything of the orchestrator's is there, asked without touching a table that may be missing.
+-- name: db_open__find reads one installed (schema text)
+SELECT to_regclass(format('%I.tasker_tasks', $1)) IS NOT NULL AS tables,
+       to_regclass(format('%I.tasker_schema_versions', $1)) IS NOT NULL AS versions,
+       current_setting('synchronous_commit') <> 'off' AS synchronous_commit,
+       current_setting('server_encoding')::text AS server_encoding,
+       pg_is_in_recovery() AS in_recovery;
+
+-- name: schema_version reads one schema_version ()
+SELECT coalesce(max(v.version), 0)::int4 AS version
+  FROM {schema}.tasker_schema_versions v;
+
+-- name: db_begin runs none ()
+BEGIN;
+
+-- name: db_begin__read_committed runs none ()
+BEGIN ISOLATION LEVEL READ COMMITTED;
+
+-- name: db_begin__repeatable_read runs none ()
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+
+-- name: db_begin__serializable runs none ()
+BEGIN ISOLATION LEVEL SERIALIZABLE;
+
+-- name: db_begin__read_only runs none ()
+SET TRANSACTION READ ONLY;
+
+-- The transaction's id, if it has written anything: asked before the commit, so that a lost answer can be resolved.
+-- name: db_commit__xid reads one xid ()
+SELECT coalesce(pg_current_xact_id_if_assigned()::text::int8, 0) AS xid;
+
+-- name: db_commit commits none ()
+COMMIT;
+
+-- name: db_rollback runs none ()
+ROLLBACK;
+
+-- All savepoints have one name: each hides the ones before it, and release uncovers the next.
+-- name: db_savepoint runs none ()
+SAVEPOINT libtasker;
+
+-- name: db_rollback_to runs none ()
+ROLLBACK TO SAVEPOINT libtasker;
+
+-- name: db_release runs none ()
+RELEASE SAVEPOINT libtasker;
+
+-- name: db_resolve reads one commit_state (xid int8)
+SELECT pg_xact_status($1::text::xid8) AS state;

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* Pages: limit, order and position of a query, checked once; and the list that comes back, cut to its limit. */
+#pragma once
+#include "statement/call.h"
+
+#define TKR_ORDER_BIT(order) (1u << (order))
+
+typedef struct tkr_page {
+    int32_t limit, fetch; /* fetch is one more: whether there is a next page */
+    int32_t order;
+    const tasker_uuid *after;
+} tkr_page;
+
+/* offered: TKR_ORDER_BITs. A wrong page refuses the call. */
+tkr_page tkr_page_of(tkr_call *call, const tasker_page *page, uint32_t offered);
+
+/* Runs the query whose rows begin with their uuid key, and gives the list. */
+tasker_status tkr_query_page(tkr_call *call, const tkr_page *page, void *out);

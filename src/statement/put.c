@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Parameters: every argument is checked and encoded here, in the one form in which it later lies on the wire. Nothing
+ * of the caller's is kept, so a call may outlive its arguments.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "row/wire.h"
+#include "statement/call.h"
+#include "tasker/json.h"
+#include "value/text.h"
+
+static const uint32_t NULL_LENGTH = UINT32_MAX; /* -1 */
+
+/* size more bytes, or NULL with the call refused. */
+static unsigned char *reserve(tkr_call *call, size_t size)
+{
+    if (call->status != TASKER_OK)
+        return NULL;
+    if (call->used + size > call->size) {
+        size_t grown = (call->used + size) * 2 + 256;
+        unsigned char *bytes = grown > call->used ? realloc(call->bytes, grown) : NULL;
+        if (bytes == NULL) {
+            tkr_refuse(call, TASKER_OUT_OF_MEMORY, "out of memory");
+            return NULL;
+        }
+        call->bytes = bytes;
+        call->size = grown;
+    }
+    unsigned char *at = call->bytes + call->used;
+    call->used += size;
+    return at;
+}
+
+static void put_u32(tkr_call *call, uint32_t value)
+{
+    unsigned char *at = reserve(call, 4);
+    if (at != NULL)
+        tkr_write_u32(at, value);
+}
+
+static void put_bytes(tkr_call *call, const void *bytes, size_t length)
+{
+    unsigned char *at = reserve(call, 4 + length);
+    if (at == NULL)
+        return;
+    tkr_write_u32(at, (uint32_t)length);
+    if (length > 0)
+        memcpy(at + 4, bytes, length);
+}
+
+static bool begin_parameter(tkr_call *call)
+{
+    if (call->status == TASKER_OK)
+        call->parts[call->part_count - 1].filled++;
+    return call->status == TASKER_OK;
+}
+
+/* True: it is absent and that is dealt with. */
+static bool put_absent(tkr_call *call, const char *name, bool absent, bool null)
+{
+    if (absent && null)
+        put_u32(call, NULL_LENGTH);
+    else if (absent)
+        tkr_refuse(call, TASKER_INVALID_ARGUMENT, "%s is required", name);
+    return absent;
+}
+
+/* ---- scalars ---- */
+
+void tkr_put_uuid(tkr_call *call, const char *name, const tasker_uuid *value, bool null)
+{
+    if (begin_parameter(call) && !put_absent(call, name, value == NULL, null))
+        put_bytes(call, value->bytes, sizeof value->bytes);
+}
+
+static bool check_text(tkr_call *call, const char *name, tasker_text value, size_t limit)
+{
+    size_t bad = 0;
+    if (value.len > (size_t)call->db->limits.text_bytes)
+        tkr_refuse(call, TASKER_LIMIT_EXCEEDED, "%s has %zu bytes, more than the %d allowed", name, value.len,
+                   call->db->limits.text_bytes);
+    else if (!tkr_utf8_valid(value.ptr, value.len, &bad))
+        tkr_refuse(call, TASKER_INVALID_ARGUMENT, "%s is not UTF-8 without NUL, at byte %zu", name, bad);
+    else if (limit > 0 && value.len > limit && tkr_utf8_count(value.ptr, value.len) > limit)
+        tkr_refuse(call, TASKER_TOO_LONG, "%s has %zu characters, more than the %zu of its column", name,
+                   tkr_utf8_count(value.ptr, value.len), limit);
+    return call->status == TASKER_OK;
+}
+
+void tkr_put_text(tkr_call *call, const char *name, tasker_text value, size_t limit, bool null)
+{
+    if (begin_parameter(call) && !put_absent(call, name, value.ptr == NULL, null) &&
+        check_text(call, name, value, limit))
+        put_bytes(call, value.ptr, value.len);
+}
+
+static bool check_json(tkr_call *call, const char *name, tasker_json value)
+{
+    tasker_error found;
+    tasker_status status = tasker_json_check(value, TASKER_JSON_SHAPE_ANY, &call->db->limits, &found);
+    if (status != TASKER_OK)
+        tkr_refuse(call, status, "%s: %s", name, found.message);
+    return status == TASKER_OK;
+}
+
+void tkr_put_json(tkr_call *call, const char *name, tasker_json value, bool null)
+{
+    if (begin_parameter(call) && !put_absent(call, name, value.ptr == NULL, null) && check_json(call, name, value))
+        put_bytes(call, value.ptr, value.len);
+}
+
+/* The binary form of jsonb: version 1, then the text. */
+static void put_jsonb_bytes(tkr_call *call, tasker_json value)
+{
+    unsigned char *at = reserve(call, 5 + value.len);
+    if (at == NULL)
+        return;
+    tkr_write_u32(at, (uint32_t)value.len + 1);
+    at[4] = 1;
+    memcpy(at + 5, value.ptr, value.len);
+}
+
+void tkr_put_jsonb(tkr_call *call, const char *name, tasker_json value, bool null)
+{
+    if (begin_parameter(call) && !put_absent(call, name, value.ptr == NULL, null) && check_json(call, name, value))
+        put_jsonb_bytes(call, value);
+}
+
+static void put_u64(tkr_call *call, uint64_t value)
+{
+    unsigned char *at = reserve(call, 12);
+    if (at == NULL)
+        return;
+    tkr_write_u32(at, 8);
+    tkr_write_u64(at + 4, value);
+}
+
+void tkr_put_int4_or_null(tkr_call *call, const char *name, const int32_t *value)
+{
+    unsigned char bytes[4];
+    if (!begin_parameter(call) || put_absent(call, name, value == NULL, true))
+        return;
+    tkr_write_u32(bytes, (uint32_t)*value);
+    put_bytes(call, bytes, sizeof bytes);
+}
+
+void tkr_put_int4(tkr_call *call, const char *name, int32_t value)
+{
+    tkr_put_int4_or_null(call, name, &value);
+}
+
+void tkr_put_int8_or_null(tkr_call *call, const char *name, const int64_t *value)
+{
+    if (begin_parameter(call) && !put_absent(call, name, value == NULL, true))
+        put_u64(call, (uint64_t)*value);
+}
+
+void tkr_put_int8(tkr_call *call, const char *name, int64_t value)
+{
+    tkr_put_int8_or_null(call, name, &value);
+}
+
+void tkr_put_bool_or_null(tkr_call *call, const char *name, const bool *value)
+{
+    if (begin_parameter(call) && !put_absent(call, name, value == NULL, true))
+        put_bytes(call, &(unsigned char){*value ? 1 : 0}, 1);
+}
+
+void tkr_put_bool(tkr_call *call, const char *name, bool value)
+{
+    tkr_put_bool_or_null(call, name, &value);
+}
+
+void tkr_put_float8(tkr_call *call, const char *name, double value)
+{
+    uint64_t bits;
+    (void)name;
+    memcpy(&bits, &value, sizeof bits);
+    if (begin_parameter(call))
+        put_u64(call, bits);
+}
+
+/* The range of PostgreSQL's timestamp; its ends would be infinities. */
+void tkr_put_timestamp_or_null(tkr_call *call, const char *name, const tasker_time *value)
+{
+    const int64_t first = INT64_C(-211813488000000000), end = INT64_C(9223371331200000000);
+    if (!begin_parameter(call) || put_absent(call, name, value == NULL, true))
+        return;
+    if (value->us < INT64_MIN + TKR_EPOCH_US || value->us - TKR_EPOCH_US < first || value->us - TKR_EPOCH_US >= end)
+        tkr_refuse(call, TASKER_INVALID_ARGUMENT, "%s is outside of what a timestamp can hold", name);
+    else
+        put_u64(call, (uint64_t)(value->us - TKR_EPOCH_US));
+}
+
+void tkr_put_timestamp(tkr_call *call, const char *name, tasker_time value)
+{
+    tkr_put_timestamp_or_null(call, name, &value);
+}
+
+/* ---- arrays: header, one dimension, elements; the length in front is known at the end ---- */
+
+typedef struct array {
+    size_t start; /* of the length word */
+} array;
+
+static bool begin_array(tkr_call *call, const char *name, const void *items, size_t count, bool null, uint32_t oid,
+                        array *a)
+{
+    if (!begin_parameter(call) || put_absent(call, name, items == NULL && (null || count > 0), null))
+        return false;
+    if (count > INT32_MAX)
+        tkr_refuse(call, TASKER_LIMIT_EXCEEDED, "%s has too many elements", name);
+    a->start = call->used;
+    put_u32(call, 0);
+    put_u32(call, count > 0 ? 1 : 0); /* dimensions */
+    put_u32(call, 1);                 /* may contain NULL */
+    put_u32(call, oid);
+    if (count > 0) {
+        put_u32(call, (uint32_t)count);
+        put_u32(call, 1); /* lower bound */
+    }
+    return call->status == TASKER_OK;
+}
+
+static void end_array(tkr_call *call, const char *name, const array *a)
+{
+    size_t length = call->used - a->start - 4;
+    if (call->status != TASKER_OK)
+        return;
+    if (length > INT32_MAX)
+        tkr_refuse(call, TASKER_LIMIT_EXCEEDED, "%s is too large", name);
+    else
+        tkr_write_u32(call->bytes + a->start, (uint32_t)length);
+}
+
+void tkr_put_uuid_array(tkr_call *call, const char *name, const tasker_uuid *items, size_t count, bool null)
+{
+    array a;
+    if (!begin_array(call, name, items, count, null, TKR_OID_UUID, &a))
+        return;
+    for (size_t i = 0; i < count; i++)
+        put_bytes(call, items[i].bytes, sizeof items[i].bytes);
+    end_array(call, name, &a);
+}
+
+/* An element without pointer is SQL NULL. */
+void tkr_put_text_array(tkr_call *call, const char *name, const tasker_text *items, size_t count, size_t limit,
+                        bool null)
+{
+    array a;
+    if (!begin_array(call, name, items, count, null, TKR_OID_TEXT, &a))
+        return;
+    for (size_t i = 0; i < count && call->status == TASKER_OK; i++) {
+        if (items[i].ptr == NULL)
+            put_u32(call, NULL_LENGTH);
+        else if (check_text(call, name, items[i], limit))
+            put_bytes(call, items[i].ptr, items[i].len);
+        if (call->status != TASKER_OK)
+            tkr_refuse_item(call, i);
+    }
+    end_array(call, name, &a);
+}
+
+void tkr_put_jsonb_array(tkr_call *call, const char *name, const tasker_json *items, size_t count, bool null)
+{
+    array a;
+    if (!begin_array(call, name, items, count, null, TKR_OID_JSONB, &a))
+        return;
+    for (size_t i = 0; i < count && call->status == TASKER_OK; i++) {
+        if (items[i].ptr == NULL)
+            put_u32(call, NULL_LENGTH);
+        else if (check_json(call, name, items[i]))
+            put_jsonb_bytes(call, items[i]);
+        if (call->status != TASKER_OK)
+            tkr_refuse_item(call, i);
+    }
+    end_array(call, name, &a);
+}
+
+void tkr_put_int4_array(tkr_call *call, const char *name, const int32_t *items, size_t count, bool null)
+{
+    array a;
+    if (!begin_array(call, name, items, count, null, TKR_OID_INT4, &a))
+        return;
+    for (size_t i = 0; i < count; i++) {
+        unsigned char bytes[4];
+        tkr_write_u32(bytes, (uint32_t)items[i]);
+        put_bytes(call, bytes, sizeof bytes);
+    }
+    end_array(call, name, &a);
+}
+
+void tkr_put_bool_array(tkr_call *call, const char *name, const bool *items, size_t count, bool null)
+{
+    array a;
+    if (!begin_array(call, name, items, count, null, TKR_OID_BOOL, &a))
+        return;
+    for (size_t i = 0; i < count; i++)
+        put_bytes(call, &(unsigned char){items[i] ? 1 : 0}, 1);
+    end_array(call, name, &a);
+}
