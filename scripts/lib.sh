@@ -57,5 +57,15 @@ need() {
 
 # What every build of the library wants.
 need_build_tools() {
-    need pkg-config=pkg-config meson=meson ninja=ninja-build gcc=gcc cc=libc6-dev python3=python3 lib:libpq=libpq-dev
+    need gcc=build-essential g++=build-essential pkg-config=pkg-config meson=meson ninja=ninja-build python3=python3
+    need lib:libpq=libpq-dev
+}
+
+# The package clang only recommends the run-time libraries of its sanitizers; their package has the version in its name.
+need_clang() {
+    need clang=clang clang++=clang
+    local version
+    version=$(clang -dumpversion)
+    compgen -G "$(clang -print-resource-dir)/lib/linux/libclang_rt.tsan-*.a" >/dev/null ||
+        install_packages "libclang-rt-${version%%.*}-dev"
 }
