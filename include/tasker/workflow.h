@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* A task with its steps and edges as one thing. */
+#ifndef TASKER_WORKFLOW_H
+#define TASKER_WORKFLOW_H
+
+#include "definition.h"
+#include "task.h"
+#include "workflow_step.h"
+#include "workflow_step_edge.h"
+
+TASKER_BEGIN_DECLS
+
+typedef struct tasker_workflow_input {
+    const tasker_definition *definition;
+    tasker_task_input task;                  /* its type and names come from the definition and must be empty */
+    const tasker_step_definition *overrides; /* by step name: settings and inputs of this task; names must exist */
+    size_t override_count;
+    bool registered; /* the type must be registered, else NOT_FOUND; default: what is missing is made */
+    uint64_t reserved[4];
+} tasker_workflow_input;
+
+/* What was made. The steps stand in the definition's order. */
+typedef struct tasker_workflow_ids {
+    tasker_uuid task_uuid;
+    bool existed; /* a task of this key was there already: a resend */
+    size_t step_count;
+    const tasker_uuid *workflow_step_uuids;
+} tasker_workflow_ids;
+
+typedef struct tasker_workflow {
+    const tasker_task_details *details;
+    size_t step_count;
+    const tasker_workflow_step_details *const *steps; /* by key: parents before children where the library made them */
+    size_t edge_count;
+    const tasker_workflow_step_edge *const *edges;
+} tasker_workflow;
+
+/*
+ * Creates the task, all steps, all edges and the first history row of each, in one flush and one transaction,
+ * whatever their number. All or nothing.
+ * The statuses of tasker_definition_check, found in memory before anything is sent. NOT_FOUND: `registered` is set and
+ * the type or one of its steps is not registered. A call that is sent again with the same task.task_uuid after
+ * IN_DOUBT answers OK with the ids that are stored. The answer is yours.
+ */
+TASKER_CALL tasker_workflow_create(tasker_db *db, const tasker_workflow_input *input, const tasker_workflow_ids **out);
+
+/* Loads a whole workflow in one round trip. NOT_FOUND: no such task. The answer is yours, with all rows in it. */
+TASKER_CALL tasker_workflow_load(tasker_db *db, const tasker_uuid *task_uuid, const tasker_workflow **out);
+
+TASKER_END_DECLS
+
+#endif
