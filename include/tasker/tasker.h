@@ -4,13 +4,22 @@
 #define TASKER_TASKER_H
 
 #include "db.h"
+#include "dependent_system.h"
 #include "export.h"
 #include "json.h"
+#include "named_step.h"
+#include "named_task.h"
+#include "named_tasks_named_step.h"
 #include "state.h"
 #include "status.h"
+#include "task.h"
 #include "task_namespace.h"
+#include "task_transition.h"
 #include "types.h"
 #include "uuid.h"
 #include "version.h"
+#include "workflow_step.h"
+#include "workflow_step_edge.h"
+#include "workflow_step_transition.h"
 
 #endif

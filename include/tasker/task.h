@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tasks: runs of named tasks. A task's state is not in its row but in the newest row of its history (see
+ * tasker/task_transition.h); a task without history is pending. What changes the state stands in tasker/lifecycle.h.
+ */
+#ifndef TASKER_TASK_H
+#define TASKER_TASK_H
+
+#include "db.h"
+#include "state.h"
+
+TASKER_BEGIN_DECLS
+
+/* The customary values of priority; higher goes first. 0 means none given. */
+typedef enum tasker_priority {
+    TASKER_PRIORITY_LOW = 1,
+    TASKER_PRIORITY_NORMAL = 2,
+    TASKER_PRIORITY_HIGH = 3,
+    TASKER_PRIORITY_URGENT = 4
+} tasker_priority;
+
+TASKER_SIZE(tasker_priority, 4);
+
+typedef struct tasker_task {
+    tasker_uuid task_uuid;
+    tasker_uuid named_task_uuid;
+    bool complete;
+    tasker_time requested_at;
+    bool has_completed_at;
+    tasker_time completed_at;
+    tasker_text initiator;
+    tasker_text source_system;
+    tasker_text reason;
+    tasker_json bypass_steps;
+    tasker_json tags;
+    tasker_json context;
+    tasker_text identity_hash; /* never absent */
+    tasker_time created_at;
+    tasker_time updated_at;
+    tasker_text claim_id;
+    tasker_text reference_id;
+    int32_t priority;
+    int32_t claim_timeout_seconds;
+    bool has_claimed_at;
+    tasker_time claimed_at;
+    tasker_text claimed_by;
+} tasker_task;
+
+TASKER_LIST(tasker_tasks, tasker_task);
+
+/* A task with the names of its kind and its state. */
+typedef struct tasker_task_details {
+    const tasker_task *task;
+    tasker_text namespace_name;
+    tasker_text name;
+    tasker_text version;
+    tasker_state state;
+    tasker_time state_since; /* without history: created_at */
+} tasker_task_details;
+
+TASKER_LIST(tasker_task_detail_list, tasker_task_details);
+
+/* A new task. Its kind is given by named_task_uuid, or else by name. */
+typedef struct tasker_task_input {
+    tasker_uuid task_uuid;       /* nil: made for you */
+    tasker_uuid named_task_uuid; /* nil: the kind is given by the three members below */
+    tasker_text namespace_name;  /* absent: "default" */
+    tasker_text name;
+    tasker_text version;       /* absent: the latest, see tasker/named_task.h */
+    tasker_text initiator;     /* at most 128 characters */
+    tasker_text source_system; /* at most 128 characters */
+    tasker_text reason;        /* at most 128 characters */
+    tasker_text reference_id;  /* at most 255 characters */
+    tasker_json context;       /* an object; laid over the default_context of the kind's configuration, key by key */
+    tasker_json tags;          /* an object or an array */
+    tasker_json bypass_steps;  /* an array */
+    bool has_requested_at;
+    tasker_time requested_at; /* now */
+    bool has_priority;
+    int32_t priority; /* 0 */
+    bool has_claim_timeout_seconds;
+    int32_t claim_timeout_seconds; /* 60; above 0 */
+    uint64_t reserved[4];
+} tasker_task_input;
+
+/*
+ * Members that are set must all hold; a list (NULL: any) holds for each of its elements. NULL or all zero: every task.
+ */
+typedef struct tasker_task_filter {
+    const tasker_uuid *task_uuids;
+    const tasker_uuid *named_task_uuids;
+    size_t task_uuid_count;
+    size_t named_task_uuid_count;
+    const tasker_state *states; /* PENDING includes tasks without history */
+    size_t state_count;
+    bool active; /* in no terminal state */
+    bool has_complete;
+    bool complete;
+    tasker_text namespace_name;
+    tasker_text name;
+    tasker_text version;
+    tasker_text initiator;
+    tasker_text source_system;
+    tasker_text claimed_by;
+    tasker_text reference_id;
+    tasker_text identity_hash;
+    tasker_time_range created;
+    tasker_time_range requested;
+    uint64_t reserved[4];
+} tasker_task_filter;
+
+/*
+ * Stores a task and the first row of its history, pending, in one statement. OK: stored, or it was there already under
+ * this very key (a resend). NOT_FOUND: no kind of that name; a transaction goes on. REFERENCE_MISSING: no kind of that
+ * key. The row is yours.
+ */
+TASKER_CALL tasker_task_create(tasker_db *db, const tasker_task_input *input, const tasker_task **out);
+
+/* NOT_FOUND: no such key. */
+TASKER_CALL tasker_task_get(tasker_db *db, const tasker_uuid *task_uuid, const tasker_task **out);
+
+/* Orders: OLDEST, NEWEST, LEAST_RECENT and MOST_RECENT (by updated_at), PRIORITY (highest first, then oldest). */
+TASKER_CALL tasker_task_query(tasker_db *db, const tasker_task_filter *filter, const tasker_page *page,
+                              const tasker_tasks **out);
+
+/* The same tasks in the same orders, with names and states. */
+TASKER_CALL tasker_task_query_details(tasker_db *db, const tasker_task_filter *filter, const tasker_page *page,
+                                      const tasker_task_detail_list **out);
+
+/* The states of count tasks; out has room for count. NONE: no such task. */
+TASKER_CALL tasker_task_get_states(tasker_db *db, const tasker_uuid *task_uuids, size_t count, tasker_state *out);
+
+TASKER_END_DECLS
+
+#endif

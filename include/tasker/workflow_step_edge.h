@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Edges between the steps of a task: to_step waits for from_step. Edges never form a cycle. Natural key: both ends.
+ *
+ * What adds an edge locks the task's row first and looks at the graph after that, so two callers cannot close a cycle
+ * together. In a REPEATABLE READ transaction of yours that look may be too old; use READ COMMITTED or SERIALIZABLE.
+ */
+#ifndef TASKER_WORKFLOW_STEP_EDGE_H
+#define TASKER_WORKFLOW_STEP_EDGE_H
+
+#include "db.h"
+
+TASKER_BEGIN_DECLS
+
+typedef struct tasker_workflow_step_edge {
+    tasker_uuid workflow_step_edge_uuid;
+    tasker_uuid from_step_uuid;
+    tasker_uuid to_step_uuid;
+    tasker_text name;
+    tasker_time created_at;
+    tasker_time updated_at;
+} tasker_workflow_step_edge;
+
+TASKER_LIST(tasker_workflow_step_edges, tasker_workflow_step_edge);
+
+typedef struct tasker_workflow_step_edge_input {
+    tasker_uuid workflow_step_edge_uuid; /* nil: made for you */
+    tasker_uuid from_step_uuid;          /* required */
+    tasker_uuid to_step_uuid;            /* required */
+    tasker_text name;                    /* absent: "provides" */
+    uint64_t reserved[4];
+} tasker_workflow_step_edge_input;
+
+/* Members that are set must all hold. NULL or all zero: every edge. */
+typedef struct tasker_workflow_step_edge_filter {
+    const tasker_uuid *task_uuid;
+    const tasker_uuid *from_step_uuid;
+    const tasker_uuid *to_step_uuid;
+    tasker_text name;
+    const tasker_uuid *to_children_of; /* into the children of this step */
+    const tasker_uuid *siblings_of;    /* into the other steps whose parents are exactly those of this step */
+    uint64_t reserved[4];
+} tasker_workflow_step_edge_filter;
+
+/*
+ * Stores an edge. OK: stored, or it was there already under this very key (a resend). SELF_EDGE, DUPLICATE_EDGE,
+ * CYCLE, FOREIGN_EDGE (steps of two tasks): nothing was written, a transaction goes on. REFERENCE_MISSING: no such
+ * step. The row is yours.
+ */
+TASKER_CALL tasker_workflow_step_edge_create(tasker_db *db, const tasker_workflow_step_edge_input *input,
+                                             const tasker_workflow_step_edge **out);
+
+/* NOT_FOUND: no such key. */
+TASKER_CALL tasker_workflow_step_edge_get(tasker_db *db, const tasker_uuid *workflow_step_edge_uuid,
+                                          const tasker_workflow_step_edge **out);
+
+/*
+ * The edge between the two steps, made when it is missing. An existing row is returned as it is, under whatever name.
+ * Otherwise as create; DUPLICATE_EDGE only when the input's key belongs to another edge.
+ */
+TASKER_CALL tasker_workflow_step_edge_find_or_create(tasker_db *db, const tasker_workflow_step_edge_input *input,
+                                                     const tasker_workflow_step_edge **out);
+
+/* Orders: OLDEST, NEWEST. */
+TASKER_CALL tasker_workflow_step_edge_query(tasker_db *db, const tasker_workflow_step_edge_filter *filter,
+                                            const tasker_page *page, const tasker_workflow_step_edges **out);
+
+/*
+ * Would an edge between these two close a cycle? An edge from a step to itself would. Without a lock: another caller
+ * may add an edge meanwhile, create decides.
+ */
+TASKER_CALL tasker_workflow_step_edge_would_cycle(tasker_db *db, const tasker_uuid *from_step_uuid,
+                                                  const tasker_uuid *to_step_uuid, bool *out);
+
+TASKER_END_DECLS
+
+#endif
