@@ -23,6 +23,7 @@ static inline void quarter_round(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t
 static void block(const uint32_t state[16], uint32_t counter, uint8_t out[64])
 {
     uint32_t x[16];
+    TKR_UNROLL
     for (int i = 0; i < 16; i++) {
         x[i] = state[i];
     }
@@ -37,6 +38,7 @@ static void block(const uint32_t state[16], uint32_t counter, uint8_t out[64])
         quarter_round(&x[2], &x[7], &x[8], &x[13]);
         quarter_round(&x[3], &x[4], &x[9], &x[14]);
     }
+    TKR_UNROLL
     for (int i = 0; i < 16; i++) {
         uint32_t word = x[i] + (i == 12 ? counter : state[i]);
         out[4 * i] = (uint8_t)word;
@@ -55,5 +57,15 @@ void tkr_chacha20_portable(const uint32_t state[16], uint8_t out[TKR_CHACHA20_BY
 
 void tkr_chacha20(const uint32_t state[16], uint8_t out[TKR_CHACHA20_BYTES])
 {
+#if TKR_SIMD
+    if (tkr_simd & TKR_SIMD_AVX2) {
+        tkr_chacha20_avx2(state, out);
+        return;
+    }
+    if (tkr_simd & TKR_SIMD_SSE2) {
+        tkr_chacha20_sse2(state, out);
+        return;
+    }
+#endif
     tkr_chacha20_portable(state, out);
 }

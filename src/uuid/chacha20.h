@@ -8,6 +8,11 @@
 
 #include "uuid/simd.h"
 
+#pragma GCC visibility push(hidden)
+
+/* Before a loop over the 16 words: they stay in registers only when the loop is gone. */
+#define TKR_UNROLL _Pragma("GCC unroll 16")
+
 #define TKR_CHACHA20_BLOCKS 8
 #define TKR_CHACHA20_BYTES (TKR_CHACHA20_BLOCKS * 64)
 
@@ -22,5 +27,7 @@ void tkr_chacha20_portable(const uint32_t state[16], uint8_t out[TKR_CHACHA20_BY
 void tkr_chacha20_sse2(const uint32_t state[16], uint8_t out[TKR_CHACHA20_BYTES]);
 void tkr_chacha20_avx2(const uint32_t state[16], uint8_t out[TKR_CHACHA20_BYTES]);
 #endif
+
+#pragma GCC visibility pop
 
 #endif

@@ -17,6 +17,8 @@
 
 #include "tasker/status.h"
 
+#pragma GCC visibility push(hidden)
+
 #define TKR_LANE_WORDS 60
 
 /* What a generator counts for its report. */
@@ -57,5 +59,7 @@ tasker_status tkr_lane_draw(tkr_tally *tally, uint64_t ticks, size_t count, uint
 
 /* The same, reading the system's clock itself, and doing without when that fails. */
 tasker_status tkr_lane_draw_timeless(tkr_tally *tally, size_t count, uint64_t *words);
+
+#pragma GCC visibility pop
 
 #endif

@@ -16,6 +16,10 @@
 #define TKR_SIMD_SSSE3 2u
 #define TKR_SIMD_AVX2 4u
 
+#pragma GCC visibility push(hidden)
+
 extern unsigned tkr_simd;
+
+#pragma GCC visibility pop
 
 #endif

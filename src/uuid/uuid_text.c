@@ -5,23 +5,44 @@
 
 #define TEXT_LENGTH ((size_t)36)
 #define DIGITS ((size_t)32)
-#define NO_DIGIT 0x80u
 
-/* By character: the value of a hexadecimal digit plus one, 0 for anything else. */
-static const uint8_t digit_value[256] = {
-    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
-    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
-    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+/* By character: the value of a hexadecimal digit with IS_DIGIT, 0 for anything else. */
+#define IS_DIGIT 0x100u
+#define D(value) (IS_DIGIT | (value))
+static const uint16_t digits[256] = {
+    ['0'] = D(0),  ['1'] = D(1),  ['2'] = D(2),  ['3'] = D(3),  ['4'] = D(4),  ['5'] = D(5),
+    ['6'] = D(6),  ['7'] = D(7),  ['8'] = D(8),  ['9'] = D(9),  ['a'] = D(10), ['b'] = D(11),
+    ['c'] = D(12), ['d'] = D(13), ['e'] = D(14), ['f'] = D(15), ['A'] = D(10), ['B'] = D(11),
+    ['C'] = D(12), ['D'] = D(13), ['E'] = D(14), ['F'] = D(15),
 };
 
-/* Where the two digits of each byte stand in the 8-4-4-4-12 form. */
-static const uint8_t byte_place[16] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
+/* By byte: its two digits. */
+#define ROW(h, a, b, c, d, e, f) h "0" h "1" h "2" h "3" h "4" h "5" h "6" h "7" h "8" h "9" h a h b h c h d h e h f
+#define PAIRS(a, b, c, d, e, f)                                                                                        \
+    ROW("0", a, b, c, d, e, f)                                                                                         \
+    ROW("1", a, b, c, d, e, f)                                                                                         \
+    ROW("2", a, b, c, d, e, f)                                                                                         \
+    ROW("3", a, b, c, d, e, f)                                                                                         \
+    ROW("4", a, b, c, d, e, f)                                                                                         \
+    ROW("5", a, b, c, d, e, f)                                                                                         \
+    ROW("6", a, b, c, d, e, f)                                                                                         \
+    ROW("7", a, b, c, d, e, f)                                                                                         \
+    ROW("8", a, b, c, d, e, f)                                                                                         \
+    ROW("9", a, b, c, d, e, f)                                                                                         \
+    ROW(a, a, b, c, d, e, f)                                                                                           \
+    ROW(b, a, b, c, d, e, f)                                                                                           \
+    ROW(c, a, b, c, d, e, f)                                                                                           \
+    ROW(d, a, b, c, d, e, f)                                                                                           \
+    ROW(e, a, b, c, d, e, f)                                                                                           \
+    ROW(f, a, b, c, d, e, f)
+static const char pairs[2][513] = {PAIRS("a", "b", "c", "d", "e", "f"), PAIRS("A", "B", "C", "D", "E", "F")};
 
-static const uint8_t hyphen_places[4] = {8, 13, 18, 23};
+/* Where the two digits of each byte stand in the 8-4-4-4-12 form. */
+static const uint8_t places[16] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
 
 static inline unsigned digit(char character)
 {
-    return digit_value[(unsigned char)character] - 1u;
+    return digits[(unsigned char)character];
 }
 
 static bool is_hyphen_place(size_t place)
@@ -29,21 +50,20 @@ static bool is_hyphen_place(size_t place)
     return place == 8 || place == 13 || place == 18 || place == 23;
 }
 
-/* All 36 characters without a branch for each; the bits of what is no digit stand above the low byte. */
+/* All 36 characters without a branch for each: one wrong character clears IS_DIGIT. */
 static bool parse_portable(const char *text, tasker_uuid *out)
 {
     tasker_uuid uuid;
-    unsigned wrong = 0;
-    for (size_t i = 0; i < sizeof(byte_place); i++) {
-        unsigned high = digit(text[byte_place[i]]);
-        unsigned low = digit(text[byte_place[i] + 1]);
-        wrong |= high | low;
+    unsigned all = IS_DIGIT;
+#pragma GCC unroll 16
+    for (size_t i = 0; i < sizeof(places); i++) {
+        unsigned high = digit(text[places[i]]);
+        unsigned low = digit(text[places[i] + 1]);
+        all &= high & low;
         uuid.bytes[i] = (uint8_t)(high << 4 | low);
     }
-    for (size_t i = 0; i < sizeof(hyphen_places); i++) {
-        wrong |= (unsigned)(text[hyphen_places[i]] != '-') << 8;
-    }
-    if (wrong > 15) {
+    int hyphens = (text[8] ^ '-') | (text[13] ^ '-') | (text[18] ^ '-') | (text[23] ^ '-');
+    if (all == 0 || hyphens != 0) {
         return false;
     }
     *out = uuid;
@@ -64,7 +84,7 @@ static bool parse_canonical(const char *text, tasker_uuid *out)
 static size_t first_wrong(const char *text, size_t length)
 {
     size_t i = 0;
-    while (i < length && i < TEXT_LENGTH && (is_hyphen_place(i) ? text[i] == '-' : digit(text[i]) <= 15)) {
+    while (i < length && i < TEXT_LENGTH && (is_hyphen_place(i) ? text[i] == '-' : digit(text[i]) != 0)) {
         i++;
     }
     return i;
@@ -121,8 +141,8 @@ static tasker_status parse_groups(tasker_text text, size_t *bad_offset, tasker_u
         if (i > 0 && i % 4 == 0 && at < text.len && text.ptr[at] == '-') {
             at++;
         }
-        unsigned value = at < text.len ? digit(text.ptr[at]) : NO_DIGIT;
-        if (value > 15) {
+        unsigned value = at < text.len ? digit(text.ptr[at]) : 0;
+        if (value == 0) {
             return refuse(at, bad_offset);
         }
         uuid.bytes[i / 2] = (uint8_t)((unsigned)uuid.bytes[i / 2] << 4 | value);
@@ -159,46 +179,47 @@ tasker_status tasker_uuid_parse_lenient(tasker_text text, size_t *bad_offset, ta
     return status == TASKER_OK ? status : refuse(skip + offset, bad_offset);
 }
 
-static void format_portable(const tasker_uuid *uuid, char letters, char *out)
+static void format_portable(const tasker_uuid *uuid, bool upper, char *out)
 {
-    const char gap = (char)(letters - '0' - 10);
-    for (size_t i = 0; i < sizeof(byte_place); i++) {
-        char high = (char)(uuid->bytes[i] >> 4);
-        char low = (char)(uuid->bytes[i] & 15);
-        out[byte_place[i]] = (char)(high + '0' + (high > 9 ? gap : 0));
-        out[byte_place[i] + 1] = (char)(low + '0' + (low > 9 ? gap : 0));
+    const char *table = pairs[upper];
+#pragma GCC unroll 16
+    for (size_t i = 0; i < sizeof(places); i++) {
+        memcpy(out + places[i], table + 2 * (size_t)uuid->bytes[i], 2);
     }
-    for (size_t i = 0; i < sizeof(hyphen_places); i++) {
-        out[hyphen_places[i]] = '-';
-    }
-}
-
-static void format(const tasker_uuid *uuid, char letters, char *out)
-{
-#if TKR_SIMD
-    if (TKR_LIKELY(tkr_simd & TKR_SIMD_SSSE3)) {
-        tkr_uuid_format_ssse3(uuid, letters, out);
-        return;
-    }
-#endif
-    format_portable(uuid, letters, out);
+    out[8] = out[13] = out[18] = out[23] = '-';
 }
 
 const char *tasker_uuid_format(const tasker_uuid *uuid, char out[TASKER_UUID_TEXT_SIZE])
 {
-    format(uuid, 'a', out);
+#if TKR_SIMD
+    if (TKR_LIKELY(tkr_simd & TKR_SIMD_SSSE3)) {
+        return tkr_uuid_format_ssse3(uuid, out);
+    }
+#endif
+    format_portable(uuid, false, out);
     out[TEXT_LENGTH] = '\0';
     return out;
 }
 
 const char *tasker_uuid_format_upper(const tasker_uuid *uuid, char out[TASKER_UUID_TEXT_SIZE])
 {
-    format(uuid, 'A', out);
+#if TKR_SIMD
+    if (TKR_LIKELY(tkr_simd & TKR_SIMD_SSSE3)) {
+        return tkr_uuid_format_upper_ssse3(uuid, out);
+    }
+#endif
+    format_portable(uuid, true, out);
     out[TEXT_LENGTH] = '\0';
     return out;
 }
 
 void tasker_uuid_format_bare(const tasker_uuid *uuid, char out[36])
 {
-    format(uuid, 'a', out);
+#if TKR_SIMD
+    if (TKR_LIKELY(tkr_simd & TKR_SIMD_SSSE3)) {
+        tkr_uuid_format_bare_ssse3(uuid, out);
+        return;
+    }
+#endif
+    format_portable(uuid, false, out);
 }

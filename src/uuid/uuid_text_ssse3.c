@@ -7,6 +7,8 @@
 #include <string.h>
 #include <tmmintrin.h>
 
+#define TARGET __attribute__((target("ssse3")))
+#define INLINE __attribute__((always_inline, target("ssse3"))) static inline
 #define NONE (-128) /* this place of a shuffle gives zero */
 
 static inline int load_pair(const char *text)
@@ -20,7 +22,7 @@ static inline int load_pair(const char *text)
  * The values of 16 digits, and 255 for what is none. A character counts as a digit or as a letter; each view is
  * pushed out of the other's range first, so that the smaller of the two decides.
  */
-__attribute__((target("ssse3"))) static inline __m128i digit_values(__m128i text)
+INLINE __m128i digit_values(__m128i text)
 {
     __m128i from_zero = _mm_sub_epi8(text, _mm_set1_epi8('0'));
     __m128i biased = _mm_sub_epi8(from_zero, _mm_set1_epi8(-128));
@@ -29,7 +31,7 @@ __attribute__((target("ssse3"))) static inline __m128i digit_values(__m128i text
     return _mm_min_epu8(_mm_or_si128(from_zero, no_digit), _mm_adds_epu8(from_a, _mm_set1_epi8(10)));
 }
 
-__attribute__((target("ssse3"))) bool tkr_uuid_parse_ssse3(const char *text, tasker_uuid *out)
+TARGET bool tkr_uuid_parse_ssse3(const char *text, tasker_uuid *out)
 {
     const __m128i front = _mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 14, 15, NONE, NONE);
     const __m128i back = _mm_setr_epi8(NONE, 0, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
@@ -51,19 +53,16 @@ __attribute__((target("ssse3"))) bool tkr_uuid_parse_ssse3(const char *text, tas
     return true;
 }
 
-__attribute__((target("ssse3"))) void tkr_uuid_format_ssse3(const tasker_uuid *uuid, char letters, char *out)
+/* Writes 36 characters; digits are the sixteen to write with. */
+INLINE void format(const tasker_uuid *uuid, const char *digits, char *out)
 {
     const __m128i mask = _mm_set1_epi8(15);
     __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)uuid->bytes);
     __m128i high = _mm_and_si128(_mm_srli_epi16(bytes, 4), mask);
     __m128i low = _mm_and_si128(bytes, mask);
-    const __m128i numerals = _mm_setr_epi8('0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 0, 0, 0, 0, 0, 0);
-    const __m128i alphabet = _mm_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5);
-    const __m128i is_letter = _mm_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1, -1, -1, -1, -1, -1);
-    __m128i base = _mm_and_si128(_mm_set1_epi8(letters), is_letter);
-    __m128i digits = _mm_or_si128(numerals, _mm_add_epi8(base, alphabet));
-    __m128i first = _mm_shuffle_epi8(digits, _mm_unpacklo_epi8(high, low));
-    __m128i second = _mm_shuffle_epi8(digits, _mm_unpackhi_epi8(high, low));
+    const __m128i table = _mm_loadu_si128((const __m128i *)(const void *)digits);
+    __m128i first = _mm_shuffle_epi8(table, _mm_unpacklo_epi8(high, low));
+    __m128i second = _mm_shuffle_epi8(table, _mm_unpackhi_epi8(high, low));
 
     const __m128i front = _mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, NONE, 8, 9, 10, 11, NONE, 12, 13);
     const __m128i front_hyphens = _mm_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, '-', 0, 0, 0, 0, '-', 0, 0);
@@ -76,6 +75,28 @@ __attribute__((target("ssse3"))) void tkr_uuid_format_ssse3(const tasker_uuid *u
     _mm_storeu_si128((__m128i *)(void *)out, head);
     memcpy(out + 16, &middle, sizeof(middle));
     _mm_storeu_si128((__m128i *)(void *)(out + 20), tail);
+}
+
+static const char lower[17] = "0123456789abcdef";
+static const char upper[17] = "0123456789ABCDEF";
+
+TARGET const char *tkr_uuid_format_ssse3(const tasker_uuid *uuid, char *out)
+{
+    format(uuid, lower, out);
+    out[36] = '\0';
+    return out;
+}
+
+TARGET const char *tkr_uuid_format_upper_ssse3(const tasker_uuid *uuid, char *out)
+{
+    format(uuid, upper, out);
+    out[36] = '\0';
+    return out;
+}
+
+TARGET void tkr_uuid_format_bare_ssse3(const tasker_uuid *uuid, char *out)
+{
+    format(uuid, lower, out);
 }
 
 #else

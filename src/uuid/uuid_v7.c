@@ -2,8 +2,8 @@
 /*
  * The live generator, RFC 9562 sections 5.7 and 6.2.
  *
- * A call reads the clock and moves the atomic number `last` to the clock's tick, or one further where it is there
- * already. Whoever moves it owns the numbers moved over. A full counter carries into the fraction and the
+ * A call reads the clock and moves the atomic number `last` one further, or to the clock's tick where that is more.
+ * Whoever moves it owns the numbers moved over. A full counter carries into the fraction and the
  * milliseconds by plain addition, a clock set back leaves `last` where it is: neither needs code of its own.
  */
 #include "uuid/uuid_v7.h"
@@ -16,6 +16,7 @@
 
 #define PIECE ((size_t)512) /* ids made at once; their random words stand on the stack */
 #define COUNTER_BITS 8
+#define NUMBER_END (UINT64_MAX - UINT32_MAX) /* far enough from the end for all who add before they look */
 #define SEED_SHIFT 57 /* the upper 7 bits of a random word start the counter, its top bit stays free */
 #define TAIL_MASK ((UINT64_C(1) << 54) - 1)
 
@@ -26,19 +27,36 @@ tkr_tally *tkr_uuid_process_tally(void)
     return &process.tally;
 }
 
-/* The first of count numbers in a row that nobody else gets, from wanted on. 0: the numbers are at their end. */
-static inline uint64_t reserve(tasker_uuid_generator *generator, uint64_t wanted, uint64_t count)
+/* From the clock's tick on, or from the number after `last` if that is greater. 0: the numbers are at their end. */
+static uint64_t reserve_at_tick(tasker_uuid_generator *generator, uint64_t wanted, uint64_t count, uint64_t last)
 {
-    uint64_t last = atomic_load_explicit(&generator->last, memory_order_relaxed);
     uint64_t first;
+    if (last >= NUMBER_END) {
+        atomic_fetch_sub_explicit(&generator->last, count, memory_order_relaxed);
+        return 0;
+    }
     do {
         first = wanted > last ? wanted : last + 1;
-        if (TKR_UNLIKELY(last > UINT64_MAX - 1 - count || first > UINT64_MAX - count)) {
+        if (last >= NUMBER_END || first >= NUMBER_END - count) {
             return 0;
         }
-    } while (TKR_UNLIKELY(!atomic_compare_exchange_weak_explicit(&generator->last, &last, first + count - 1,
-                                                                 memory_order_acq_rel, memory_order_relaxed)));
+    } while (!atomic_compare_exchange_weak_explicit(&generator->last, &last, first + count - 1, memory_order_acq_rel,
+                                                    memory_order_relaxed));
     return first;
+}
+
+/*
+ * The first of count numbers in a row that nobody else gets, not below the clock's tick. Taking the next ones comes
+ * first, because that never has to be tried again; where they lie before the tick they are left unused.
+ */
+static inline uint64_t reserve(tasker_uuid_generator *generator, uint64_t ticks, uint64_t word, uint64_t count)
+{
+    uint64_t first = atomic_fetch_add_explicit(&generator->last, count, memory_order_acq_rel) + 1;
+    uint64_t last = first + count - 1;
+    if (TKR_LIKELY(first >> COUNTER_BITS >= ticks && last < NUMBER_END)) {
+        return first;
+    }
+    return reserve_at_tick(generator, ticks << COUNTER_BITS | word >> SEED_SHIFT, count, last);
 }
 
 static inline void write_id(tasker_uuid *out, uint64_t number, uint64_t word)
@@ -46,11 +64,6 @@ static inline void write_id(tasker_uuid *out, uint64_t number, uint64_t word)
     uint64_t high = number >> 20 << 16 | 0x7000 | (number >> COUNTER_BITS & 0xfff);
     uint64_t low = UINT64_C(2) << 62 | (number & 0xff) << 54 | (word & TAIL_MASK);
     tkr_uuid_set(out, high, low);
-}
-
-static inline uint64_t number_of(uint64_t ticks, uint64_t word)
-{
-    return ticks << COUNTER_BITS | word >> SEED_SHIFT;
 }
 
 static tasker_status read_clock(tasker_uuid_generator *generator, uint64_t *ticks)
@@ -99,7 +112,7 @@ static tasker_status make_piece(tasker_uuid_generator *generator, size_t count, 
     count_rollback(generator, ticks);
     status = draw(generator, ticks, count, words);
     if (status == TASKER_OK) {
-        uint64_t first = reserve(generator, number_of(ticks, words[0]), count);
+        uint64_t first = reserve(generator, ticks, words[0], count);
         if (first == 0) {
             status = TASKER_BAD_CLOCK;
         } else {
@@ -137,7 +150,7 @@ tasker_status tasker_uuid_generate(tasker_uuid *out)
         lane->clock = ticks;
         uint64_t word = tkr_lane_take(lane);
         if (TKR_LIKELY(word != 0)) {
-            uint64_t number = reserve(&process, number_of(ticks, word), 1);
+            uint64_t number = reserve(&process, ticks, word, 1);
             if (TKR_LIKELY(number != 0)) {
                 write_id(out, number, word);
                 return TASKER_OK;

@@ -8,6 +8,8 @@
 #include "tasker/uuid.h"
 #include "uuid/lane.h"
 
+#pragma GCC visibility push(hidden)
+
 #define TKR_CACHE_LINE 64
 
 struct tasker_uuid_generator {
@@ -20,5 +22,7 @@ struct tasker_uuid_generator {
 
 /* The process-wide generator's counts, for those who draw from its lanes. */
 tkr_tally *tkr_uuid_process_tally(void);
+
+#pragma GCC visibility pop
 
 #endif

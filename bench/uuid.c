@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What an id costs, against rows measured in the same run: the clock, getrandom, Debian's libuuid.
+ *
+ *     uuid [--check] [--rounds N]
+ *
+ * All rows are measured in short slices by turns and the median is taken of the thread's CPU time, so other load on the
+ * machine moves all rows alike: read the ratios. --check exits with 1 where a ratio is over its limit.
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <uuid/uuid.h>
+
+#include "tasker/uuid.h"
+
+#define MOST_ROUNDS 201
+#define SLICE_NS 2000000.0
+#define BATCH 1024
+#define LATENCIES 20000
+
+#if defined(__x86_64__) && !defined(TKR_NO_SIMD)
+#define LIMIT_SINGLE 2.0
+#define LIMIT_BATCH 0.55
+#else
+#define LIMIT_SINGLE 2.2
+#define LIMIT_BATCH 0.95
+#endif
+
+typedef enum row_name {
+    CLOCK,
+    GETRANDOM,
+    LIBUUID_RANDOM,
+    SINGLE,
+    BATCH_100,
+    BATCH_1000,
+    SINGLE_BY_TWO,
+    BATCH_BY_TWO,
+    LIBUUID_FORMAT,
+    FORMAT,
+    LIBUUID_PARSE,
+    PARSE,
+    PARSE_LENIENT,
+    ROWS
+} row_name;
+
+typedef struct bench_row {
+    const char *text;
+    void (*work)(size_t times);
+    size_t per_slice;
+    bool by_two;
+    double ns[2 * MOST_ROUNDS];
+    size_t count;
+    double median;
+} bench_row;
+
+typedef struct limit {
+    const char *text;
+    row_name over;
+    row_name under;
+    double must;
+    double stretch;
+} limit;
+
+static tasker_uuid ids[BATCH];
+static char texts[BATCH][TASKER_UUID_TEXT_SIZE];
+static _Thread_local tasker_uuid made[BATCH];
+static _Atomic unsigned failures;
+
+static double thread_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+static void expect(tasker_status status)
+{
+    if (status != TASKER_OK) {
+        failures++;
+    }
+}
+
+static void read_clock(size_t times)
+{
+    struct timespec now;
+    for (size_t i = 0; i < times; i++) {
+        clock_gettime(CLOCK_REALTIME, &now);
+    }
+}
+
+static void ask_kernel(size_t times)
+{
+    for (size_t i = 0; i < times; i++) {
+        if (getrandom(made[i % BATCH].bytes, 16, 0) != 16) {
+            failures++;
+        }
+    }
+}
+
+static void libuuid_random(size_t times)
+{
+    for (size_t i = 0; i < times; i++) {
+        uuid_generate_random(made[i % BATCH].bytes);
+    }
+}
+
+static void generate(size_t times)
+{
+    for (size_t i = 0; i < times; i++) {
+        expect(tasker_uuid_generate(&made[0]));
+    }
+}
+
+static void generate_100(size_t times)
+{
+    for (size_t i = 0; i < times; i += 100) {
+        expect(tasker_uuid_generate_many(100, made));
+    }
+}
+
+static void generate_1000(size_t times)
+{
+    for (size_t i = 0; i < times; i += 1000) {
+        expect(tasker_uuid_generate_many(1000, made));
+    }
+}
+
+static void libuuid_format(size_t times)
+{
+    char text[TASKER_UUID_TEXT_SIZE];
+    for (size_t i = 0; i < times; i++) {
+        uuid_unparse_lower(ids[i % BATCH].bytes, text);
+    }
+}
+
+static void format(size_t times)
+{
+    char text[TASKER_UUID_TEXT_SIZE];
+    for (size_t i = 0; i < times; i++) {
+        tasker_uuid_format(&ids[i % BATCH], text);
+    }
+}
+
+static void libuuid_parse(size_t times)
+{
+    for (size_t i = 0; i < times; i++) {
+        if (uuid_parse(texts[i % BATCH], made[0].bytes) != 0) {
+            failures++;
+        }
+    }
+}
+
+static void parse(size_t times)
+{
+    for (size_t i = 0; i < times; i++) {
+        expect(tasker_uuid_parse((tasker_text){texts[i % BATCH], 36}, NULL, &made[0]));
+    }
+}
+
+static void parse_lenient(size_t times)
+{
+    for (size_t i = 0; i < times; i++) {
+        expect(tasker_uuid_parse_lenient((tasker_text){texts[i % BATCH], 36}, NULL, &made[0]));
+    }
+}
+
+static bench_row rows[ROWS] = {
+    [CLOCK] = {.text = "clock_gettime(CLOCK_REALTIME)", .work = read_clock},
+    [GETRANDOM] = {.text = "getrandom(16)", .work = ask_kernel},
+    [LIBUUID_RANDOM] = {.text = "libuuid uuid_generate_random", .work = libuuid_random},
+    [SINGLE] = {.text = "tasker_uuid_generate", .work = generate},
+    [BATCH_100] = {.text = "tasker_uuid_generate_many 100", .work = generate_100},
+    [BATCH_1000] = {.text = "tasker_uuid_generate_many 1000", .work = generate_1000},
+    [SINGLE_BY_TWO] = {.text = "generate, two threads at once", .work = generate, .by_two = true},
+    [BATCH_BY_TWO] = {.text = "generate_many 100, two threads", .work = generate_100, .by_two = true},
+    [LIBUUID_FORMAT] = {.text = "libuuid uuid_unparse_lower", .work = libuuid_format},
+    [FORMAT] = {.text = "tasker_uuid_format", .work = format},
+    [LIBUUID_PARSE] = {.text = "libuuid uuid_parse", .work = libuuid_parse},
+    [PARSE] = {.text = "tasker_uuid_parse", .work = parse},
+    [PARSE_LENIENT] = {.text = "tasker_uuid_parse_lenient", .work = parse_lenient},
+};
+
+static const limit limits[] = {
+    {"one id / clock", SINGLE, CLOCK, LIMIT_SINGLE, 1.6},
+    {"one id / getrandom(16)", SINGLE, GETRANDOM, 0.12, 0},
+    {"one id / libuuid random", SINGLE, LIBUUID_RANDOM, 0.03, 0},
+    {"batch of 100, each / clock", BATCH_100, CLOCK, LIMIT_BATCH, 0.35},
+    {"batch of 1000, each / clock", BATCH_1000, CLOCK, LIMIT_BATCH, 0.35},
+    {"two threads / one thread", SINGLE_BY_TWO, SINGLE, 1.6, 1.4},
+    {"two threads, batches / one thread", BATCH_BY_TWO, BATCH_100, 0, 1.15},
+    {"format / libuuid", FORMAT, LIBUUID_FORMAT, 0.40, 0.18},
+    {"strict parse / libuuid", PARSE, LIBUUID_PARSE, 0.12, 0.03},
+    {"lenient / strict parse", PARSE_LENIENT, PARSE, 1.5, 0},
+};
+
+static void measure(bench_row *row, double *ns)
+{
+    double start = thread_ns();
+    row->work(row->per_slice);
+    *ns = (thread_ns() - start) / (double)row->per_slice;
+}
+
+/* Keeps the thread on the nth of the processors it may use: two threads on one processor would never meet. */
+static void pin(size_t nth)
+{
+    cpu_set_t allowed, one;
+    if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) {
+        return;
+    }
+    for (size_t i = 0; i < CPU_SETSIZE; i++) {
+        if (CPU_ISSET(i, &allowed) && nth-- == 0) {
+            CPU_ZERO(&one);
+            CPU_SET(i, &one);
+            sched_setaffinity(0, sizeof(one), &one);
+            return;
+        }
+    }
+}
+
+/* A second thread that measures the same row at the same time. */
+typedef struct partner {
+    pthread_barrier_t barrier;
+    bench_row *row;
+    double ns;
+} partner;
+
+static void *partner_run(void *argument)
+{
+    partner *self = argument;
+    pin(1);
+    for (;;) {
+        pthread_barrier_wait(&self->barrier);
+        if (self->row == NULL) {
+            return NULL;
+        }
+        measure(self->row, &self->ns);
+        pthread_barrier_wait(&self->barrier);
+    }
+}
+
+static void measure_by_two(bench_row *row, partner *other)
+{
+    double ns;
+    other->row = row;
+    pthread_barrier_wait(&other->barrier);
+    measure(row, &ns);
+    pthread_barrier_wait(&other->barrier);
+    row->ns[row->count++] = ns;
+    row->ns[row->count++] = other->ns;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double left = *(const double *)a;
+    double right = *(const double *)b;
+    return (left > right) - (left < right);
+}
+
+static void set_slice(bench_row *row)
+{
+    row->per_slice = 2000;
+    double ns;
+    measure(row, &ns);
+    measure(row, &ns);
+    double slice = row->by_two ? 4 * SLICE_NS : SLICE_NS; /* two threads do not start at the same instant */
+    row->per_slice = (size_t)(slice / ns) / 1000 * 1000 + 1000;
+}
+
+static void run(size_t rounds)
+{
+    static partner other;
+    pthread_t thread;
+    pthread_barrier_init(&other.barrier, NULL, 2);
+    if (pthread_create(&thread, NULL, partner_run, &other) != 0) {
+        exit(2);
+    }
+    pin(0);
+    for (size_t i = 0; i < ROWS; i++) {
+        set_slice(&rows[i]);
+    }
+    for (size_t round = 0; round < rounds; round++) {
+        for (size_t i = 0; i < ROWS; i++) {
+            if (rows[i].by_two) {
+                measure_by_two(&rows[i], &other);
+            } else {
+                measure(&rows[i], &rows[i].ns[rows[i].count++]);
+            }
+        }
+    }
+    other.row = NULL;
+    pthread_barrier_wait(&other.barrier);
+    pthread_join(thread, NULL);
+    for (size_t i = 0; i < ROWS; i++) {
+        qsort(rows[i].ns, rows[i].count, sizeof(double), by_value);
+        rows[i].median = rows[i].ns[rows[i].count / 2];
+    }
+}
+
+static void *first_call(void *argument)
+{
+    double start = thread_ns();
+    expect(tasker_uuid_generate(&made[0]));
+    *(double *)argument = thread_ns() - start;
+    return NULL;
+}
+
+/* The median of the first id of 201 threads, in microseconds of CPU. */
+static double first_id_us(void)
+{
+    static double ns[201];
+    for (size_t i = 0; i < 201; i++) {
+        pthread_t thread;
+        if (pthread_create(&thread, NULL, first_call, &ns[i]) != 0) {
+            exit(2);
+        }
+        pthread_join(thread, NULL);
+    }
+    qsort(ns, 201, sizeof(double), by_value);
+    return ns[100] / 1e3;
+}
+
+/* 99.9 of 100 single ids take no longer, in microseconds of wall time, the reading of the clock included. */
+static double slow_id_us(void)
+{
+    static double ns[LATENCIES];
+    struct timespec before, after;
+    for (size_t i = 0; i < LATENCIES; i++) {
+        clock_gettime(CLOCK_MONOTONIC, &before);
+        expect(tasker_uuid_generate(&made[0]));
+        clock_gettime(CLOCK_MONOTONIC, &after);
+        ns[i] = (double)(after.tv_sec - before.tv_sec) * 1e9 + (double)(after.tv_nsec - before.tv_nsec);
+    }
+    qsort(ns, LATENCIES, sizeof(double), by_value);
+    return ns[LATENCIES - LATENCIES / 1000] / 1e3;
+}
+
+/* A limit of 0 is none: the value is told, the verdict does not count. */
+static bool judge(const char *text, double value, double must, double stretch)
+{
+    const char *verdict = value <= stretch ? "stretch" : must == 0 ? "over" : value <= must ? "ok" : "MISSED";
+    printf("%-36s %8.3f  %6.3f  %7.2f  %s\n", text, value, must, stretch, verdict);
+    return must == 0 || value <= must;
+}
+
+static bool print(void)
+{
+    bool is_met = true;
+    printf("%-36s %8s %8s\n", "", "ns", "x clock");
+    for (size_t i = 0; i < ROWS; i++) {
+        printf("%-36s %8.1f %8.2f\n", rows[i].text, rows[i].median, rows[i].median / rows[CLOCK].median);
+    }
+    printf("\n%-36s %8s  %6s  %7s\n", "", "", "must", "stretch");
+    for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+        const limit *it = &limits[i];
+        is_met &= judge(it->text, rows[it->over].median / rows[it->under].median, it->must, it->stretch);
+    }
+    is_met &= judge("first id of a thread, us", first_id_us(), 50, 0);
+    is_met &= judge("one id, 99.9 %, us", slow_id_us(), 3, 0);
+    return is_met;
+}
+
+int main(int argc, char **argv)
+{
+    bool checks = false;
+    size_t rounds = 31;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--check") == 0) {
+            checks = true;
+        } else if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc) {
+            rounds = (size_t)strtoul(argv[++i], NULL, 10);
+        } else {
+            fprintf(stderr, "usage: uuid [--check] [--rounds N]\n");
+            return 2;
+        }
+    }
+    if (rounds < 7 || rounds > MOST_ROUNDS) {
+        fprintf(stderr, "uuid: between 7 and %d rounds\n", MOST_ROUNDS);
+        return 2;
+    }
+    expect(tasker_uuid_generate_many(BATCH, ids));
+    for (size_t i = 0; i < BATCH; i++) {
+        tasker_uuid_format(&ids[i], texts[i]);
+    }
+    run(rounds);
+    bool is_met = print();
+    if (failures > 0) {
+        fprintf(stderr, "uuid: %u calls failed\n", failures);
+        return 2;
+    }
+    return checks && !is_met ? 1 : 0;
+}
