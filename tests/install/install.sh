@@ -57,7 +57,9 @@ install_prefix() (
     meson setup "$work/build" "$root" --prefix="$prefix" --libdir=lib --buildtype=release -Ddefault_library=both \
         -Dtests=disabled
     ninja -C "$work/build" install
-    for header in "$root"/include/tasker/*.h; do test -f "$prefix/include/tasker/${header##*/}"; done
+    for header in "$root"/include/tasker/*.h; do
+        [[ -f $prefix/include/tasker/${header##*/} ]] || { echo "not installed: $header"; exit 1; }
+    done
     test -L "$prefix/lib/libtasker.so" -a -f "$prefix/lib/libtasker.a"
 )
 
