@@ -2,12 +2,18 @@
 --
 -- Schema version 1: what every database of libtasker has, whatever its index profile. The schema itself exists already.
 --
--- `{schema}` stands for the quoted name of the schema and is the only thing that is replaced. The text is run as one
--- multi-statement string in one transaction, with pg_catalog first in the search path. Dollar quotes are written
--- $tasker…$, so a schema name that contains "$tasker" cannot be used.
+-- The word schema in braces stands for its quoted name and is the only thing that is replaced; it does not occur in
+-- comments, because a name may contain a line break. The text is run as one multi-statement string in one transaction,
+-- with pg_catalog first in the search path. Dollar quotes are written $tasker…$, so a schema name that contains
+-- "$tasker" cannot be used.
 --
 -- Tables, columns and the names of their constraints are those of tasker-core. What goes beyond them is marked
 -- "hardening". All times are UTC. A table comes with its constraints, then its indexes; each index says whom it serves.
+--
+-- The autovacuum thresholds keep the big tables without statistics until they hold some 1,000 rows. Statistics of a
+-- table of a few pages make the planner prefer to read all of it, and a session keeps such plans, those of the foreign
+-- key checks among them: the next large workflow that it creates then costs quadratic time. Without statistics the
+-- planner takes a small table for ten pages and chooses the index.
 
 
 -- ---------------------------------------------------------------------------------------------------------------------
@@ -144,7 +150,8 @@ CREATE TABLE {schema}.tasker_named_steps (
     CONSTRAINT tasker_named_steps_system_name_unique UNIQUE (dependent_system_uuid, name),
     CONSTRAINT tasker_named_steps_dependent_system_uuid_fkey
         FOREIGN KEY (dependent_system_uuid) REFERENCES {schema}.tasker_dependent_systems (dependent_system_uuid)
-);
+)
+WITH (autovacuum_vacuum_threshold = 1000, autovacuum_analyze_threshold = 1000);
 
 
 -- ---------------------------------------------------------------------------------------------------------------------
@@ -211,7 +218,8 @@ CREATE TABLE {schema}.tasker_tasks (
     -- Hardening: a lease lasts some time, and a claim has both an owner and a time or neither.
     CONSTRAINT chk_tasks_claim_timeout_seconds CHECK (claim_timeout_seconds > 0),
     CONSTRAINT chk_tasks_claim CHECK ((claimed_at IS NULL) = (claimed_by IS NULL))
-);
+)
+WITH (autovacuum_vacuum_threshold = 1000, autovacuum_analyze_threshold = 1000);
 
 -- Tasks of a named task; the foreign key (deleting a named task).
 CREATE INDEX idx_tasker_tasks_named_task_uuid ON {schema}.tasker_tasks (named_task_uuid);
@@ -256,7 +264,7 @@ CREATE TABLE {schema}.tasker_workflow_steps (
     CONSTRAINT chk_workflow_steps_backoff_request_seconds CHECK (backoff_request_seconds >= 0),
     CONSTRAINT chk_workflow_steps_claim_timeout_seconds CHECK (claim_timeout_seconds > 0)
 )
-WITH (fillfactor = 70);
+WITH (fillfactor = 70, autovacuum_vacuum_threshold = 1000, autovacuum_analyze_threshold = 1000);
 
 -- Steps of a task: lists, readiness, finalising; the first foreign key.
 CREATE INDEX idx_tasker_workflow_steps_task_uuid ON {schema}.tasker_workflow_steps (task_uuid);
@@ -286,7 +294,8 @@ CREATE TABLE {schema}.tasker_workflow_step_edges (
         FOREIGN KEY (to_step_uuid) REFERENCES {schema}.tasker_workflow_steps (workflow_step_uuid),
     -- Hardening: a step that waits for itself never starts.
     CONSTRAINT chk_workflow_step_edges_not_self CHECK (from_step_uuid <> to_step_uuid)
-);
+)
+WITH (autovacuum_vacuum_threshold = 1000, autovacuum_analyze_threshold = 1000);
 
 -- Parents of a step: readiness; the second foreign key.
 CREATE INDEX idx_tasker_workflow_step_edges_to_step ON {schema}.tasker_workflow_step_edges (to_step_uuid);
@@ -382,7 +391,8 @@ CREATE TABLE {schema}.tasker_task_transitions (
     CONSTRAINT chk_task_transitions_from_state
         CHECK (from_state IS NULL OR from_state IN
                ('pending', 'in_progress', 'complete', 'error', 'cancelled', 'resolved_manually'))
-);
+)
+WITH (autovacuum_vacuum_threshold = 1000, autovacuum_analyze_threshold = 1000);
 
 -- Current state of a task; at most one; ON CONFLICT (task_uuid, most_recent) WHERE most_recent for the first one.
 CREATE UNIQUE INDEX idx_task_transitions_uuid_most_recent
@@ -415,7 +425,8 @@ CREATE TABLE {schema}.tasker_workflow_step_transitions (
     CONSTRAINT chk_workflow_step_transitions_from_state
         CHECK (from_state IS NULL OR from_state IN
                ('pending', 'enqueued', 'in_progress', 'complete', 'error', 'cancelled', 'resolved_manually'))
-);
+)
+WITH (autovacuum_vacuum_threshold = 1000, autovacuum_analyze_threshold = 1000);
 
 -- Current state of a step; at most one; ON CONFLICT (workflow_step_uuid, most_recent) WHERE most_recent.
 CREATE UNIQUE INDEX idx_workflow_step_transitions_uuid_most_recent
