@@ -34,6 +34,7 @@ def run(checks):
             continue
         failures += bool(wrong)
         print("%sok %d - %s" % ("not " if wrong else "", number, name), flush=True)
-        for line in "\n".join(wrong).splitlines():
-            print("# " + line, flush=True)
+        if wrong:
+            # meson shows the standard error of a failing test, not its TAP
+            print("%s:\n%s" % (name, "\n".join(wrong)), file=sys.stderr, flush=True)
     sys.exit(1 if failures else 0)

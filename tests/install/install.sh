@@ -13,7 +13,7 @@ export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
 unset LD_LIBRARY_PATH DESTDIR
 flags=(-Wall -Wextra -pedantic -Werror)
 
-# check NAME FUNCTION...: one line of TAP; what the function prints goes to comments. A function that lacks something
+# check NAME FUNCTION...: one line of TAP; what a failing one prints goes to stderr. A function that lacks something
 # returns 77 with the reason as its last line.
 number=0 failures=0
 check() {
@@ -28,7 +28,7 @@ check() {
         echo "ok $number - $name"
     else
         echo "not ok $number - $name"
-        printf '%s\n' "$output" | tail -n 40 | sed 's/^/# /'
+        printf '%s:\n%s\n' "$name" "$(tail -n 40 <<<"$output")" >&2 # meson shows this, not the TAP
         failures=$((failures + 1))
     fi
 }

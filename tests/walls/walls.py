@@ -84,11 +84,13 @@ def public_headers_include_each_other_only():
 
 
 def statements():
-    """(file, line, name of the public function without tasker_) of each statement; after __ is the part's name."""
+    """(file, line, name without tasker_) of each public function with a statement; after __ is a part's name."""
+    seen = set()
     for path in files("src/sql/*.sql"):
         for number, line in lines(path):
             found = re.match(r"-- name:\s*(\w+)", line)
-            if found:
+            if found and found[1].split("__")[0] not in seen:
+                seen.add(found[1].split("__")[0])
                 yield path, number, found[1].split("__")[0]
 
 
