@@ -4,6 +4,7 @@
 It knows names, shapes, types and column lists and nothing else:
     -- columns: task (task_uuid uuid, name text)                 {t.task} becomes t.task_uuid::uuid, t.name::text
     -- name: task_get reads one task (task_uuid uuid, name text(64)?, ids uuid[])         ? may be NULL
+    -- part: newest_first (aliases it speaks of)                  {newest_first} becomes its text
 """
 import pathlib, re, sys
 
@@ -12,7 +13,7 @@ C = {'uuid': 'const tasker_uuid *', 'text': 'tasker_text ', 'json': 'tasker_json
      'int4': 'int32_t ', 'int8': 'int64_t ', 'bool': 'bool ', 'float8': 'double ', 'timestamp': 'tasker_time '}
 VIEWS = ('uuid', 'text', 'json', 'jsonb')  # these say NULL by themselves, the others by a NULL pointer
 PARAMETER = re.compile(r'(\w+) (\w+?)(?:\((\d+)\))?(\[\])?(\?)?$')
-HEADING = re.compile(r'-- (columns|name): (.*?\))[ \t]*\n(.*?)(?=^-- (?:columns|name):|\Z)', re.M | re.S)
+HEADING = re.compile(r'-- (columns|name|part): (.*?\))[ \t]*\n(.*?)(?=^-- (?:columns|name|part):|\Z)', re.M | re.S)
 
 def parameter(text):
     name, kind, limit, array, null = PARAMETER.match(text.strip()).groups()
@@ -32,7 +33,7 @@ def parameter(text):
 def literal(text):
     return '\n'.join('    "' + s.replace('\\', '\\\\').replace('"', '\\"') + '\\n"' for s in text.strip().split('\n'))
 
-columns, rows, adds, types, entities, scripts = {}, [], [], [], set(), []
+columns, parts, rows, adds, types, entities, scripts = {}, {'schema': '{schema}'}, [], [], [], set(), []
 for file in FILES:
     if file.parent.name == 'migrations':
         version, profile = int(file.name[:4]), (file.stem.split('.') + [''])[1]
@@ -41,12 +42,16 @@ for file in FILES:
     for what, head, body in HEADING.findall(file.read_text()):
         name, rest, params = re.match(r'(\w+)([^(]*)\((.*)\)', re.sub(r'\n--', '', head), re.S).groups()
         fields = [p for p in params.split(',') if p.strip()]
+        body = re.sub(r'^--.*\n', '', body, flags=re.M).strip().rstrip(';')
         if what == 'columns':
             columns[name] = [f.split() for f in fields]
+        if what == 'part':
+            parts[name] = body
+        if what != 'name':
             continue
         access, shape, *entity = rest.split()
-        expand = lambda m: ', '.join(f'{m[1] or ""}{c}::{t}' for c, t in columns[m[2]]) if m[2] != 'schema' else m[0]
-        sql = re.sub(r'\{(\w+\.)?(\w+)\}', expand, re.sub(r'^--.*\n', '', body, flags=re.M)).strip().rstrip(';')
+        expand = lambda m: parts.get(m[2]) or ', '.join(f'{m[1] or ""}{c}::{t}' for c, t in columns[m[2]])
+        sql = re.sub(r'\{(\w+\.)?(\w+)\}', expand, body)
         arguments, puts, oids = zip(*map(parameter, fields)) if fields else ((), (), ())
         entities.update(entity)
         types.append(f'static const uint32_t types_{name}[] = {{{", ".join(oids) or "0"}}};')

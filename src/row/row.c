@@ -27,22 +27,37 @@ bool tkr_type_accepts(tkr_type type, uint32_t oid)
         return oid == TKR_OID_JSON || oid == TKR_OID_JSONB;
     case TKR_TIME:
         return oid == TKR_OID_TIMESTAMP;
+    case TKR_ROW:
+        return false;
     }
     return false;
+}
+
+/* *i is the result's column, counted through inner rows. */
+static tasker_status check_columns(const PGresult *result, const tkr_entity *entity, int *i, tasker_error *error)
+{
+    tasker_status status = TASKER_OK;
+    for (const tkr_column *c = entity->columns; c->name != NULL && status == TASKER_OK; c++) {
+        if (c->type == TKR_ROW) {
+            status = check_columns(result, c->row, i, error);
+            continue;
+        }
+        if (*i >= PQnfields(result) || PQfformat(result, *i) != 1 || !tkr_type_accepts(c->type, PQftype(result, *i)))
+            return tkr_error_set(error, TASKER_PROTOCOL, "%s: the answer's column %d is not a binary %s", entity->name,
+                                 *i + 1, c->name);
+        ++*i;
+    }
+    return status;
 }
 
 tasker_status tkr_check_columns(const PGresult *result, const tkr_entity *entity, tasker_error *error)
 {
     int i = 0;
-    for (const tkr_column *c = entity->columns; c->name != NULL; c++, i++) {
-        if (i >= PQnfields(result) || PQfformat(result, i) != 1 || !tkr_type_accepts(c->type, PQftype(result, i)))
-            return tkr_error_set(error, TASKER_PROTOCOL, "%s: the answer's column %d is not a binary %s", entity->name,
-                                 i + 1, c->name);
-    }
-    if (i != PQnfields(result))
+    tasker_status status = check_columns(result, entity, &i, error);
+    if (status == TASKER_OK && i != PQnfields(result))
         return tkr_error_set(error, TASKER_PROTOCOL, "%s: the answer has %d columns, not %d", entity->name,
                              PQnfields(result), i);
-    return TASKER_OK;
+    return status;
 }
 
 static bool decode_state(const char *bytes, int length, void *to)
@@ -107,26 +122,72 @@ static bool decode_value(const tkr_column *c, uint32_t oid, const char *bytes, i
         return true;
     case TKR_STATE:
         return decode_state(bytes, length, to);
+    case TKR_ROW:
+        return false;
     }
     return false;
 }
 
+/* ---- rows; in a block of memory each stands behind its mark, and inner rows behind the row that points to them ---- */
+
+enum { MARK = sizeof(uint64_t) };
+
+static size_t room_of(const tkr_entity *entity)
+{
+    size_t room = MARK + ((entity->size + MARK - 1) & ~(size_t)(MARK - 1));
+    for (const tkr_column *c = entity->columns; c->name != NULL; c++)
+        room += c->type == TKR_ROW ? room_of(c->row) : 0;
+    return room;
+}
+
+static void *mark_item(unsigned char *at)
+{
+    memcpy(at, &(uint64_t){TKR_MARK_ITEM}, MARK);
+    return at + MARK;
+}
+
+typedef struct place {
+    const PGresult *result;
+    int row, column; /* column: the next one */
+    tasker_error *error;
+} place;
+
+static tasker_status decode_column(place *p, const tkr_entity *entity, const tkr_column *c, unsigned char *into)
+{
+    int i = p->column++;
+    if (PQgetisnull(p->result, p->row, i)) {
+        if (c->has == TKR_NOT_NULL)
+            return tkr_error_set(p->error, TASKER_PROTOCOL, "%s.%s is NULL", entity->name, c->name);
+        return TASKER_OK; /* the struct was zeroed: absent */
+    }
+    const char *bytes = PQgetvalue(p->result, p->row, i);
+    if (!decode_value(c, PQftype(p->result, i), bytes, PQgetlength(p->result, p->row, i), into + c->offset))
+        return tkr_error_set(p->error, TASKER_PROTOCOL, "%s.%s cannot be decoded", entity->name, c->name);
+    if (c->has < TKR_ABSENT)
+        *(bool *)(into + c->has) = true;
+    return TASKER_OK;
+}
+
+static tasker_status decode_columns(place *p, const tkr_entity *entity, unsigned char *into)
+{
+    unsigned char *behind = into + room_of(entity) - MARK;
+    tasker_status status = TASKER_OK;
+    for (const tkr_column *c = entity->columns; c->name != NULL && status == TASKER_OK; c++) {
+        if (c->type != TKR_ROW) {
+            status = decode_column(p, entity, c, into);
+            continue;
+        }
+        behind -= room_of(c->row);
+        void *inner = mark_item(behind);
+        memcpy(into + c->offset, &inner, sizeof inner);
+        status = decode_columns(p, c->row, inner);
+    }
+    return status;
+}
+
 tasker_status tkr_decode_row(const PGresult *result, int row, const tkr_entity *entity, void *into, tasker_error *error)
 {
-    int i = 0;
-    for (const tkr_column *c = entity->columns; c->name != NULL; c++, i++) {
-        unsigned char *member = (unsigned char *)into + c->offset;
-        if (PQgetisnull(result, row, i)) {
-            if (c->has == TKR_NOT_NULL)
-                return tkr_error_set(error, TASKER_PROTOCOL, "%s.%s is NULL", entity->name, c->name);
-            continue; /* the struct was zeroed: absent */
-        }
-        if (!decode_value(c, PQftype(result, i), PQgetvalue(result, row, i), PQgetlength(result, row, i), member))
-            return tkr_error_set(error, TASKER_PROTOCOL, "%s.%s cannot be decoded", entity->name, c->name);
-        if (c->has < TKR_ABSENT)
-            *(bool *)((unsigned char *)into + c->has) = true;
-    }
-    return TASKER_OK;
+    return decode_columns(&(place){result, row, 0, error}, entity, into);
 }
 
 tasker_status tkr_decode_one(PGresult *result, const tkr_entity *entity, tasker_error *error, void **out)
@@ -134,7 +195,7 @@ tasker_status tkr_decode_one(PGresult *result, const tkr_entity *entity, tasker_
     tasker_status status = tkr_check_columns(result, entity, error);
     if (status != TASKER_OK)
         return status;
-    void *row = tkr_alloc(result, entity->size);
+    void *row = tkr_alloc(result, room_of(entity) - MARK);
     if (row == NULL)
         return tkr_error_set(error, TASKER_OUT_OF_MEMORY, "out of memory");
     status = tkr_decode_row(result, 0, entity, row, error);
@@ -148,17 +209,15 @@ tasker_status tkr_decode_list(PGresult *result, const tkr_entity *entity, tasker
     tasker_status status = tkr_check_columns(result, entity, error);
     if (status != TASKER_OK)
         return status;
-    /* one block: the list, its pointers, then mark + row for each */
-    size_t count = (size_t)PQntuples(result), mark = sizeof(uint64_t);
-    size_t stride = mark + ((entity->size + 7) & ~(size_t)7);
+    /* one block: the list, its pointers, its rows */
+    size_t count = (size_t)PQntuples(result), stride = room_of(entity);
     tkr_list *list = tkr_alloc(result, sizeof *list + count * (sizeof(void *) + stride));
     if (list == NULL)
         return tkr_error_set(error, TASKER_OUT_OF_MEMORY, "out of memory");
     const void **items = (const void **)(list + 1);
     unsigned char *rows = (unsigned char *)(items + count);
     for (size_t i = 0; i < count && status == TASKER_OK; i++) {
-        unsigned char *row = rows + i * stride + mark;
-        memcpy(row - mark, &(uint64_t){TKR_MARK_ITEM}, mark);
+        void *row = mark_item(rows + i * stride);
         items[i] = row;
         status = tkr_decode_row(result, (int)i, entity, row, error);
     }

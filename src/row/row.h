@@ -18,7 +18,8 @@ typedef enum tkr_type {
     TKR_TEXT,
     TKR_JSON,
     TKR_TIME,
-    TKR_STATE
+    TKR_STATE,
+    TKR_ROW /* a row in a row: its columns stand here, the member points to it */
 } tkr_type;
 
 enum { TKR_NOT_NULL = UINT16_MAX, TKR_ABSENT = UINT16_MAX - 1 }; /* in place of the offset of a has_ flag */
@@ -27,6 +28,7 @@ typedef struct tkr_column {
     const char *name; /* NULL ends the table */
     tkr_type type;
     uint16_t offset, has;
+    const struct tkr_entity *row; /* of TKR_ROW */
 } tkr_column;
 
 typedef struct tkr_entity {
@@ -56,19 +58,24 @@ typedef struct tkr_entity {
 /* NOT NULL; nullable with a has_ flag; nullable and told by the value itself (no pointer, nil, NONE). */
 #define TKR_COLUMN(s, m)                                                                                               \
     {                                                                                                                  \
-#m, TKR_TYPE_OF(s, m), offsetof(s, m), TKR_NOT_NULL                                                            \
+#m, TKR_TYPE_OF(s, m), offsetof(s, m), TKR_NOT_NULL, NULL                                                      \
     }
 #define TKR_NULLABLE(s, m)                                                                                             \
     {                                                                                                                  \
-#m, TKR_TYPE_OF(s, m), offsetof(s, m), offsetof(s, has_##m)                                                    \
+#m, TKR_TYPE_OF(s, m), offsetof(s, m), offsetof(s, has_##m), NULL                                              \
     }
 #define TKR_OPTIONAL(s, m)                                                                                             \
     {                                                                                                                  \
-#m, TKR_ABSENT_TYPE_OF(s, m), offsetof(s, m), TKR_ABSENT                                                       \
+#m, TKR_ABSENT_TYPE_OF(s, m), offsetof(s, m), TKR_ABSENT, NULL                                                 \
+    }
+/* The member points to a row of that entity, whose columns stand here; both live and die together. */
+#define TKR_INNER(s, m, entity)                                                                                        \
+    {                                                                                                                  \
+#m, TKR_ROW, offsetof(s, m), TKR_NOT_NULL, entity                                                              \
     }
 #define TKR_END_COLUMNS                                                                                                \
     {                                                                                                                  \
-        NULL, TKR_BOOL, 0, 0                                                                                           \
+        NULL, TKR_BOOL, 0, 0, NULL                                                                                     \
     }
 
 /* Does a result column of this type oid hold this type? */
@@ -77,7 +84,7 @@ bool tkr_type_accepts(tkr_type type, uint32_t oid);
 /* Result has exactly the entity's columns, binary. PROTOCOL names the first that differs. */
 tasker_status tkr_check_columns(const struct pg_result *result, const tkr_entity *entity, tasker_error *error);
 
-/* One row into a struct of the caller's; text stays in the result. */
+/* One row into a struct of the caller's; text stays in the result. The entity has no inner rows. */
 tasker_status tkr_decode_row(const struct pg_result *result, int row, const tkr_entity *entity, void *into,
                              tasker_error *error);
 

@@ -22,29 +22,49 @@ tkr_page tkr_page_of(tkr_call *call, const tasker_page *page, uint32_t offered)
     p.fetch = p.limit + 1;
     p.order = (int32_t)page->order;
     p.after = page->after != NULL ? &page->after->uuid : NULL;
+    p.after_key = page->after != NULL ? &page->after->key : NULL;
     return p;
+}
+
+static tasker_position position_of(const tkr_page *p, const tkr_entity *entity, const void *item)
+{
+    tasker_position position = {0};
+    const unsigned char *row = item;
+    if (entity->columns[0].type == TKR_ROW)
+        memcpy(&row, item, sizeof row);
+    memcpy(&position.uuid, row, sizeof position.uuid);
+    if (p->order == TASKER_ORDER_LEAST_RECENT || p->order == TASKER_ORDER_MOST_RECENT) {
+        if (p->recent_at != 0)
+            memcpy(&position.key, row + p->recent_at, sizeof position.key);
+    } else if (p->order == TASKER_ORDER_PRIORITY && p->priority_at != 0) {
+        int32_t priority;
+        memcpy(&priority, row + p->priority_at, sizeof priority);
+        position.key = priority;
+    }
+    return position;
 }
 
 static tasker_status finish_page(tkr_call *call)
 {
     tkr_list *list = NULL;
-    int32_t limit;
-    memcpy(&limit, call->context, sizeof limit);
+    tkr_page page;
+    memcpy(&page, call->context, sizeof page);
     tasker_status status = tkr_take_list(call, 0, &list);
     if (status != TASKER_OK)
         return status;
-    if (list->count > (size_t)limit) {
-        list->count = (size_t)limit;
+    if (list->count > (size_t)page.limit) {
+        list->count = (size_t)page.limit;
         list->has_next = true;
-        memcpy(&list->next.uuid, list->items[limit - 1], sizeof list->next.uuid);
+        list->next = position_of(&page, call->answered[0]->entity, list->items[page.limit - 1]);
     }
     return tkr_give(call, list);
 }
 
 tasker_status tkr_query_page(tkr_call *call, const tkr_page *page, void *out)
 {
+    _Static_assert(sizeof *page <= TKR_CALL_CONTEXT, "a page fits into the context");
     const void *none = NULL;
-    memcpy(call->context, &page->limit, sizeof page->limit);
+    memcpy(call->context, page, sizeof *page);
     if (out != NULL)
         memcpy(out, &none, sizeof none);
     return tkr_run(call, finish_page, out);

@@ -9,10 +9,14 @@ typedef struct tkr_page {
     int32_t limit, fetch; /* fetch is one more: whether there is a next page */
     int32_t order;
     const tasker_uuid *after;
+    const int64_t *after_key; /* the position's sort value, in the orders below */
+    /* Where rows have the sort value of these orders, so that a row may change between two pages; 0: not offered. */
+    size_t recent_at;   /* a tasker_time, for LEAST_RECENT and MOST_RECENT */
+    size_t priority_at; /* an int32_t, for PRIORITY */
 } tkr_page;
 
 /* offered: TKR_ORDER_BITs. A wrong page refuses the call. */
 tkr_page tkr_page_of(tkr_call *call, const tasker_page *page, uint32_t offered);
 
-/* Runs the query whose rows begin with their uuid key, and gives the list. */
+/* Runs the query whose rows, or the inner rows that these begin with, begin with their uuid key; gives the list. */
 tasker_status tkr_query_page(tkr_call *call, const tkr_page *page, void *out);

@@ -207,7 +207,13 @@ typedef struct array {
 static bool begin_array(tkr_call *call, const char *name, const void *items, size_t count, bool null, uint32_t oid,
                         array *a)
 {
-    if (!begin_parameter(call) || put_absent(call, name, items == NULL && (null || count > 0), null))
+    if (!begin_parameter(call))
+        return false;
+    if (items == NULL && count > 0) {
+        tkr_refuse(call, TASKER_INVALID_ARGUMENT, "%s has a count but no elements", name);
+        return false;
+    }
+    if (put_absent(call, name, items == NULL && null, null))
         return false;
     if (count > INT32_MAX)
         tkr_refuse(call, TASKER_LIMIT_EXCEEDED, "%s has too many elements", name);
