@@ -20,7 +20,7 @@ typedef enum tkr_guard {
     TKR_GUARD_SAME_START = 3    /* the caller's start, where it names one, is the current transition; else CONFLICT */
 } tkr_guard;
 
-/* What the entity's own row gets in the statement of a transition, besides updated_at; a set of bits. */
+/* What the entity's own row gets in the statement of a transition, and updated_at with any of it; a set of bits. */
 typedef enum tkr_effect {
     TKR_EFFECT_NONE = 0,
     TKR_EFFECT_COMPLETE = 1,          /* complete = true, completed_at */
