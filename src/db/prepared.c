@@ -6,26 +6,29 @@
 #include <string.h>
 #include "tasker/version.h"
 
-static const char placeholder[] = "{schema}";
-
-char *tkr_expand_schema(const char *text, const char *schema_quoted, const char *prefix)
+char *tkr_expand(const char *text, const char *mark, const char *value, const char *prefix)
 {
-    const size_t mark = sizeof placeholder - 1, width = strlen(schema_quoted);
+    const size_t length = strlen(mark), width = strlen(value);
     size_t marks = 0;
-    for (const char *at = text; (at = strstr(at, placeholder)) != NULL; at += mark)
+    for (const char *at = text; (at = strstr(at, mark)) != NULL; at += length)
         marks++;
     char *expanded = malloc(strlen(prefix) + strlen(text) + marks * width + 1);
     if (expanded == NULL)
         return NULL;
     char *to = stpcpy(expanded, prefix);
-    for (const char *at; (at = strstr(text, placeholder)) != NULL; text = at + mark) {
+    for (const char *at; (at = strstr(text, mark)) != NULL; text = at + length) {
         memcpy(to, text, (size_t)(at - text));
         to += at - text;
-        memcpy(to, schema_quoted, width);
+        memcpy(to, value, width);
         to += width;
     }
     strcpy(to, text);
     return expanded;
+}
+
+char *tkr_expand_schema(const char *text, const char *schema_quoted, const char *prefix)
+{
+    return tkr_expand(text, "{schema}", schema_quoted, prefix);
 }
 
 /* FNV-1a: spreads well over some hundred texts, and names only have to differ, not to resist anybody. */

@@ -42,5 +42,8 @@ void tkr_prepared_renew(tkr_prepared *prepared);
 void tkr_prepared_reset(tkr_prepared *prepared);
 void tkr_prepared_free(tkr_prepared *prepared);
 
-/* text with every {schema} replaced; malloc'ed, NULL: out of memory. prefix goes in front. */
+/* text with every mark replaced by value; malloc'ed, NULL: out of memory. prefix goes in front. */
+char *tkr_expand(const char *text, const char *mark, const char *value, const char *prefix);
+
+/* The same for {schema}. */
 char *tkr_expand_schema(const char *text, const char *schema_quoted, const char *prefix);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "model/schema_text.h"
 #include "statements.h"
 #include "tasker/version.h"
 #include "value/error.h"
@@ -113,21 +114,6 @@ static char *copy_text(tasker_text text)
     return copy;
 }
 
-static char *quote_identifier(const char *name)
-{
-    char *quoted = malloc(2 * strlen(name) + 3), *to = quoted;
-    if (quoted == NULL)
-        return NULL;
-    *to++ = '"';
-    for (; *name != '\0'; name++) {
-        if (*name == '"')
-            *to++ = '"';
-        *to++ = *name;
-    }
-    strcpy(to, "\"");
-    return quoted;
-}
-
 static bool is_text(tasker_text text, size_t most)
 {
     return text.len <= most && (text.ptr != NULL || text.len == 0) && tkr_utf8_valid(text.ptr, text.len, NULL);
@@ -175,7 +161,7 @@ static bool fill_handle(tasker_db *db, const tasker_db_options *o)
     db->any_schema = o->any_schema;
     db->prepared.off = o->unprepared;
     db->schema = copy_text(o->schema.ptr != NULL ? o->schema : default_schema);
-    db->schema_quoted = db->schema != NULL ? quote_identifier(db->schema) : NULL;
+    db->schema_quoted = db->schema != NULL ? tkr_quote_identifier(db->schema) : NULL;
     db->application_name = o->application_name.ptr != NULL ? copy_text(o->application_name) : NULL;
     return db->schema_quoted != NULL && (o->application_name.ptr == NULL || db->application_name != NULL);
 }

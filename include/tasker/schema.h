@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The tables: making them, telling their version, comparing them with what this library expects, and the same as SQL
+ * text for people who use a migration tool of their own. The schema is the handle's (tasker_db_options.schema).
+ *
+ * An installer opens its handle with any_schema, because an ordinary open refuses a database without the tables.
+ * Installing needs the right to create in the schema, and in the database when the schema itself is missing.
+ */
+#ifndef TASKER_SCHEMA_H
+#define TASKER_SCHEMA_H
+
+#include "db.h"
+#include "finding.h"
+
+TASKER_BEGIN_DECLS
+
+/* Which indexes there are. Tables, columns and constraints of correctness are the same in both. */
+typedef enum tasker_schema_profile {
+    TASKER_SCHEMA_PROFILE_LEAN = 0,      /* what this library's statements use */
+    TASKER_SCHEMA_PROFILE_COMPATIBLE = 1 /* also those of tasker-core, for databases that its queries use as well */
+} tasker_schema_profile;
+
+TASKER_SIZE(tasker_schema_profile, 4);
+
+/* Zero it, set what matters. NULL instead: all zero. */
+typedef struct tasker_schema_options {
+    tasker_schema_profile profile;
+    bool without_queue;     /* leave the queue's tables out; this version has none, so both are the same */
+    int32_t target_version; /* 0: the newest that this library has */
+    uint64_t reserved[4];
+} tasker_schema_options;
+
+/*
+ * Installs the schema, or upgrades it. Each version is one transaction that takes an advisory lock first, so it may
+ * be raced by other installers and killed at any moment: a version is there completely or not at all.
+ *
+ * OK: installed. NOOP: it was there already. BUSY: a transaction is open. UNSUPPORTED: no such version or profile, or
+ * another profile is installed. INVALID_ARGUMENT: the schema's name contains "$tasker", which the scripts use
+ * themselves. SCHEMA_MISMATCH: a newer version is installed, or tables of another program stand there that have to be
+ * adopted. DENIED: the role may not create in the schema. IN_DOUBT: install again, it answers what is true.
+ */
+TASKER_CALL tasker_schema_install(tasker_db *db, const tasker_schema_options *options);
+
+/* The version installed; 0: none of ours. */
+TASKER_CALL tasker_schema_version(tasker_db *db, int32_t *out);
+
+/*
+ * Compares the schema with the expected one and lists each object that is missing or different (DAMAGE) and those of
+ * our tables or names that are there in addition (NOTE). An empty list: it is as it should be. options NULL: the
+ * profile that was installed. What is not compared: rows, privileges, owners, the order of columns, statistics, and
+ * the body of uuid_generate_v7, which depends on the server.
+ *
+ * The expected schema is made beside the real one, in a transaction that is rolled back. DENIED: the role may not
+ * create a schema in this database, or the server is read-only. SCHEMA_MISMATCH: nothing of this library's version is
+ * there to be compared. BUSY: a transaction is open.
+ */
+TASKER_CALL tasker_schema_verify(tasker_db *db, const tasker_schema_options *options, const tasker_findings **out);
+
+/*
+ * The SQL that tasker_schema_install runs on a database without the tables, as one text for psql or any other tool;
+ * it begins and commits its own transaction. Pure. schema absent: "public". The text is yours: tasker_free.
+ * INVALID_ARGUMENT: schema is no name of 1 to 63 bytes of UTF-8, or contains "$tasker". UNSUPPORTED: as above.
+ */
+TASKER_CALL tasker_schema_dump(tasker_text schema, const tasker_schema_options *options, const tasker_text **out);
+
+TASKER_END_DECLS
+
+#endif

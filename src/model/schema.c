@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* Installing and asking for the version. The text that is run comes from schema_text.c. */
+#include "model/schema.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "db/script.h"
+#include "statements.h"
+#include "tasker/version.h"
+#include "value/error.h"
+
+typedef struct schema_found {
+    bool tables, versions;
+} schema_found;
+static const tkr_column found_columns[] = {
+    TKR_COLUMN(schema_found, tables),
+    TKR_COLUMN(schema_found, versions),
+    TKR_END_COLUMNS,
+};
+const tkr_entity tkr_entity_schema_found = {"schema_found", sizeof(schema_found), found_columns};
+
+typedef struct schema_latest {
+    int32_t version;
+    tasker_text profile;
+} schema_latest;
+static const tkr_column latest_columns[] = {
+    TKR_COLUMN(schema_latest, version),
+    TKR_COLUMN(schema_latest, profile),
+    TKR_END_COLUMNS,
+};
+const tkr_entity tkr_entity_schema_latest = {"schema_latest", sizeof(schema_latest), latest_columns};
+
+/* ---- what is there ---- */
+
+static tasker_status finish_latest(tkr_call *call)
+{
+    tkr_schema_state *state = call->out;
+    schema_latest latest;
+    if (tkr_rows(call, 0) == 0)
+        return TASKER_OK;
+    tasker_status status = tkr_read_row(call, 0, 0, &latest);
+    if (status != TASKER_OK)
+        return status;
+    state->version = latest.version;
+    if (strcmp(latest.profile.ptr, "compatible") == 0)
+        state->profile = TASKER_SCHEMA_PROFILE_COMPATIBLE;
+    return TASKER_OK;
+}
+
+static tasker_status finish_find(tkr_call *call)
+{
+    tkr_schema_state *state = call->out;
+    schema_found found;
+    if (call->answered[0]->entity == &tkr_entity_schema_latest)
+        return finish_latest(call);
+    tasker_status status = tkr_read_row(call, 0, 0, &found);
+    if (status != TASKER_OK)
+        return status;
+    *state = (tkr_schema_state){.tables = found.tables, .versions = found.versions};
+    if (!found.versions)
+        return TASKER_OK;
+    tkr_add_schema_latest(call);
+    return TASKER_AGAIN;
+}
+
+tasker_status tkr_schema_find(tasker_db *db, tkr_schema_state *out)
+{
+    tkr_call call = tkr_begin(db);
+    if (call.status == TASKER_OK)
+        tkr_add_schema_found(&call, tasker_text_of(db->schema));
+    return tkr_run(&call, finish_find, out);
+}
+
+tasker_status tasker_schema_version(tasker_db *db, int32_t *out)
+{
+    tkr_schema_state state = {0};
+    tasker_status status = tkr_schema_find(db, &state);
+    if (status == TASKER_OK && out != NULL)
+        *out = state.version;
+    return status;
+}
+
+/* ---- parts of an operation ---- */
+
+tasker_status tkr_schema_refuse(tasker_db *db, tasker_status status, const char *format, ...)
+{
+    char message[sizeof db->error.message];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    tkr_call call = tkr_begin(db);
+    if (call.status == TASKER_OK)
+        call.status = tkr_error_set(&db->error, status, "%s", message);
+    return tkr_abandon(&call);
+}
+
+tasker_status tkr_schema_begin(tasker_db *db, const tasker_schema_options *options)
+{
+    static const tasker_transaction_options read_committed = {.isolation = TASKER_ISOLATION_READ_COMMITTED};
+    const char *why;
+    tasker_status status = db != NULL ? tkr_schema_check(options, db->schema, &why) : TASKER_OK;
+    if (status != TASKER_OK)
+        return tkr_schema_refuse(db, status, "%s", why);
+    return tasker_db_begin(db, &read_committed);
+}
+
+tasker_status tkr_schema_end(tasker_db *db, tasker_status status)
+{
+    tasker_error kept = db->error;
+    tasker_status rolled_back = tasker_db_rollback(db);
+    if (status == TASKER_OK)
+        return rolled_back;
+    db->error = kept;
+    return status;
+}
+
+tasker_status tkr_schema_run(tasker_db *db, const char *name, char *text)
+{
+    tkr_call call = tkr_begin(db);
+    if (text == NULL)
+        tkr_refuse(&call, TASKER_OUT_OF_MEMORY, "out of memory");
+    if (call.status == TASKER_OK)
+        call.status = tkr_script_run(db, name, text);
+    free(text);
+    return tkr_abandon(&call);
+}
+
+/* ---- installing ---- */
+
+static tasker_status lock(tasker_db *db)
+{
+    tkr_call call = tkr_begin(db);
+    tkr_add_schema_install__lock(&call);
+    return tkr_done(&call);
+}
+
+/* OK: version is what comes next here. */
+static tasker_status check_found(tasker_db *db, const tkr_schema_state *found, tasker_schema_profile profile,
+                                 int32_t version)
+{
+    if (found->version > TASKER_SCHEMA_VERSION)
+        return tkr_schema_refuse(db, TASKER_SCHEMA_MISMATCH, "schema \"%s\" is at version %d, this library knows %d",
+                                 db->schema, found->version, TASKER_SCHEMA_VERSION);
+    if (found->version > 0 && found->profile != profile)
+        return tkr_schema_refuse(db, TASKER_UNSUPPORTED, "schema \"%s\" has the profile %s; it cannot be made %s",
+                                 db->schema, tkr_schema_profile_name(found->profile), tkr_schema_profile_name(profile));
+    if (found->version >= version)
+        return tkr_schema_refuse(db, TASKER_NOOP, "version %d is installed", found->version);
+    if (found->version == 0 && found->versions)
+        return tkr_schema_refuse(db, TASKER_SCHEMA_MISMATCH, "schema \"%s\" has a version table without a version",
+                                 db->schema);
+    if (found->version == 0 && found->tables)
+        return tkr_schema_refuse(db, TASKER_SCHEMA_MISMATCH,
+                                 "schema \"%s\" has tables of another program: adopt them first (schema adopt)",
+                                 db->schema);
+    return TASKER_OK;
+}
+
+/* The lock comes first and in a statement of its own: what is read after it is what the last holder committed. */
+static tasker_status install_version(tasker_db *db, const tasker_schema_options *o, int32_t version)
+{
+    tkr_schema_state found = {0};
+    tasker_status status = tkr_schema_begin(db, o);
+    if (status != TASKER_OK)
+        return status;
+    status = lock(db);
+    if (status == TASKER_OK)
+        status = tkr_schema_find(db, &found);
+    if (status == TASKER_OK)
+        status = check_found(db, &found, o->profile, version);
+    if (status == TASKER_OK)
+        status = tkr_schema_run(db, "schema_install", tkr_schema_text(version, o->profile, db->schema_quoted, false));
+    if (status == TASKER_OK)
+        status = tasker_db_commit(db);
+    else
+        status = tkr_schema_end(db, status);
+    if (status == TASKER_OK || status == TASKER_NOOP)
+        db->session.schema_version = status == TASKER_OK ? version : found.version;
+    return status;
+}
+
+tasker_status tasker_schema_install(tasker_db *db, const tasker_schema_options *options)
+{
+    static const tasker_schema_options defaults = {0};
+    const tasker_schema_options *o = options != NULL ? options : &defaults;
+    int32_t target = o->target_version != 0 ? o->target_version : TASKER_SCHEMA_VERSION;
+    tasker_status status = TASKER_NOOP;
+    bool installed = false;
+    for (int32_t version = 1; tasker_status_is_done(status) && (version == 1 || version <= target); version++) {
+        status = install_version(db, o, version);
+        installed = installed || status == TASKER_OK;
+    }
+    return status == TASKER_NOOP && installed ? TASKER_OK : status;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* The SQL of an installation as text, and the checks of what it is made from. */
+#pragma once
+#include "statement/call.h"
+#include "tasker/schema.h"
+
+/* "lean", as the version table has it. */
+const char *tkr_schema_profile_name(tasker_schema_profile profile);
+
+/* OK, or why not; *why is static. Looks at the options (not NULL) and at a schema's name, ended by NUL. */
+tasker_status tkr_schema_check(const tasker_schema_options *options, const char *schema, const char **why);
+
+/*
+ * Everything that makes one version, in the order in which it runs; the schema itself comes with the first. framed:
+ * with the transaction and the lock around it. malloc'ed; NULL: out of memory.
+ */
+char *tkr_schema_text(int32_t version, tasker_schema_profile profile, const char *schema_quoted, bool framed);
+
+/* name in double quotes; malloc'ed; NULL: out of memory. */
+char *tkr_quote_identifier(const char *name);
