@@ -188,6 +188,8 @@ CREATE INDEX idx_tasker_named_tasks_named_steps_named_step_uuid
 -- tasker_tasks: one run of a named task
 -- ---------------------------------------------------------------------------------------------------------------------
 
+-- Pages are filled to 90 %: room for the claim, its release and the completion of a task beside its first version, so
+-- that all of them are HOT updates (see tasker_workflow_steps).
 CREATE TABLE {schema}.tasker_tasks (
     task_uuid             uuid         NOT NULL DEFAULT {schema}.uuid_generate_v7(),
     named_task_uuid       uuid         NOT NULL,
@@ -219,7 +221,7 @@ CREATE TABLE {schema}.tasker_tasks (
     CONSTRAINT chk_tasks_claim_timeout_seconds CHECK (claim_timeout_seconds > 0),
     CONSTRAINT chk_tasks_claim CHECK ((claimed_at IS NULL) = (claimed_by IS NULL))
 )
-WITH (autovacuum_vacuum_threshold = 1000, autovacuum_analyze_threshold = 1000);
+WITH (fillfactor = 90, autovacuum_vacuum_threshold = 1000, autovacuum_analyze_threshold = 1000);
 
 -- Tasks of a named task; the foreign key (deleting a named task).
 CREATE INDEX idx_tasker_tasks_named_task_uuid ON {schema}.tasker_tasks (named_task_uuid);
