@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* Comparing: the expected schema is made beside the real one, in a transaction that is rolled back. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include "model/schema.h"
+#include "statements.h"
+#include "tasker/version.h"
+#include "value/error.h"
+
+static const tkr_column columns[] = {
+    /* an enum of the ABI, stored as int4 */
+    {"severity", TKR_INT4, offsetof(tasker_finding, severity), TKR_NOT_NULL, NULL},
+    TKR_COLUMN(tasker_finding, check),
+    TKR_COLUMN(tasker_finding, object),
+    TKR_OPTIONAL(tasker_finding, expected),
+    TKR_OPTIONAL(tasker_finding, found),
+    TKR_COLUMN(tasker_finding, advice),
+    TKR_COLUMN(tasker_finding, violations),
+    TKR_END_COLUMNS,
+};
+const tkr_entity tkr_entity_finding = {"finding", sizeof(tasker_finding), columns};
+
+static tasker_status check_found(tasker_db *db, const tkr_schema_state *found)
+{
+    if (found->version == TASKER_SCHEMA_VERSION)
+        return TASKER_OK;
+    return tkr_schema_refuse(db, TASKER_SCHEMA_MISMATCH, "schema \"%s\" is at version %d, this library compares %d",
+                             db->schema, found->version, TASKER_SCHEMA_VERSION);
+}
+
+/* The name must be nobody else's and must not occur in any definition. */
+static tasker_status name_scratch(tasker_db *db, char *name, size_t size)
+{
+    tkr_call call = tkr_begin(db);
+    tasker_uuid id = tkr_key(&call, NULL);
+    uint64_t random;
+    memcpy(&random, id.bytes + 8, sizeof random);
+    snprintf(name, size, "libtasker_verify_%016" PRIx64, random);
+    return tkr_abandon(&call);
+}
+
+static tasker_status make_expected(tasker_db *db, tasker_schema_profile profile, const char *scratch)
+{
+    char quoted[64];
+    tasker_status status = TASKER_OK;
+    snprintf(quoted, sizeof quoted, "\"%s\"", scratch);
+    for (int32_t version = 1; version <= TASKER_SCHEMA_VERSION && status == TASKER_OK; version++)
+        status = tkr_schema_run(db, "schema_verify", tkr_schema_text(version, profile, quoted, false));
+    if (status != TASKER_DENIED)
+        return status;
+    char message[sizeof db->error.message];
+    memcpy(message, db->error.message, sizeof message);
+    return tkr_error_set(&db->error, status, "verifying makes a schema to compare with, and rolls it back: %s",
+                         message);
+}
+
+static tasker_status compare(tasker_db *db, const tasker_schema_options *options, const tasker_findings **out)
+{
+    tkr_schema_state found = {0};
+    char scratch[48];
+    tasker_status status = tkr_schema_find(db, &found);
+    if (status == TASKER_OK)
+        status = check_found(db, &found);
+    if (status == TASKER_OK)
+        status = name_scratch(db, scratch, sizeof scratch);
+    if (status == TASKER_OK)
+        status = make_expected(db, options != NULL ? options->profile : found.profile, scratch);
+    if (status != TASKER_OK)
+        return status;
+    tkr_call call = tkr_begin(db);
+    if (call.status == TASKER_OK)
+        tkr_add_schema_verify(&call, tasker_text_of(db->schema), tasker_text_of(scratch));
+    return tkr_list_all(&call, out);
+}
+
+tasker_status tasker_schema_verify(tasker_db *db, const tasker_schema_options *options, const tasker_findings **out)
+{
+    static const tasker_schema_options defaults = {0};
+    const tasker_findings *findings = NULL;
+    if (out != NULL)
+        *out = NULL;
+    tasker_status status = tkr_schema_begin(db, options != NULL ? options : &defaults);
+    if (status != TASKER_OK)
+        return status;
+    status = tkr_schema_end(db, compare(db, options, &findings));
+    if (status == TASKER_OK && out != NULL)
+        *out = findings;
+    else
+        tasker_free(findings);
+    return status;
+}
