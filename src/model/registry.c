@@ -11,6 +11,89 @@ bool tkr_check_input(tkr_call *call, const void *input, const void *reserved, si
     return call->status == TASKER_OK;
 }
 
+const tasker_uuid *tkr_given(const tasker_uuid *uuid)
+{
+    return tasker_uuid_is_nil(uuid) ? NULL : uuid;
+}
+
+/* ---- states and flags ---- */
+
+typedef struct owner_state {
+    tasker_state state;
+} owner_state;
+static const tkr_column state_columns[] = {TKR_OPTIONAL(owner_state, state), TKR_END_COLUMNS};
+const tkr_entity tkr_entity_owner_state = {"owner_state", sizeof(owner_state), state_columns};
+
+typedef struct flag {
+    bool flag;
+} flag;
+static const tkr_column flag_columns[] = {TKR_COLUMN(flag, flag), TKR_END_COLUMNS};
+const tkr_entity tkr_entity_flag = {"flag", sizeof(flag), flag_columns};
+
+const tasker_text *tkr_state_names(tkr_call *call, const char *name, const tasker_state *states, size_t count,
+                                   bool none)
+{
+    if (states == NULL)
+        return NULL;
+    if (count > (size_t)INT32_MAX / sizeof(tasker_text))
+        tkr_refuse(call, TASKER_LIMIT_EXCEEDED, "%s has too many elements", name);
+    tasker_text *names = tkr_keep(call, count * sizeof *names);
+    for (size_t i = 0; names != NULL && i < count && call->status == TASKER_OK; i++) {
+        names[i] = tasker_text_of(tasker_state_name(states[i]));
+        if ((states[i] == TASKER_STATE_NONE && !none) || states[i] < TASKER_STATE_NONE ||
+            states[i] > TASKER_STATE_RESOLVED_MANUALLY) {
+            tkr_refuse(call, TASKER_INVALID_ARGUMENT, "%s[%zu] is no state", name, i);
+            tkr_refuse_item(call, i);
+        }
+    }
+    return names;
+}
+
+static tasker_status finish_states(tkr_call *call)
+{
+    size_t count;
+    memcpy(&count, call->context, sizeof count);
+    tasker_state *states = call->out;
+    if ((size_t)tkr_rows(call, 0) != count)
+        return tkr_error_set(call->error, TASKER_PROTOCOL, "%d states for %zu keys", tkr_rows(call, 0), count);
+    tasker_status status = TASKER_OK;
+    for (size_t i = 0; i < count && status == TASKER_OK; i++) {
+        owner_state s;
+        status = tkr_read_row(call, 0, (int)i, &s);
+        if (status == TASKER_OK)
+            states[i] = s.state;
+    }
+    return status;
+}
+
+tasker_status tkr_get_states(tkr_call *call, size_t count, tasker_state *out)
+{
+    if (out == NULL && count > 0)
+        tkr_refuse(call, TASKER_INVALID_ARGUMENT, "out is required");
+    if (call->status == TASKER_OK && count > (size_t)call->db->limits.rows)
+        tkr_refuse(call, TASKER_LIMIT_EXCEEDED, "more than the %d rows allowed", call->db->limits.rows);
+    memcpy(call->context, &count, sizeof count);
+    return tkr_run(call, finish_states, out);
+}
+
+static tasker_status finish_flag(tkr_call *call)
+{
+    flag f;
+    tasker_status status = tkr_read_row(call, 0, 0, &f);
+    if (status == TASKER_OK)
+        *(bool *)call->out = f.flag;
+    return status;
+}
+
+tasker_status tkr_get_flag(tkr_call *call, bool *out)
+{
+    if (out == NULL)
+        tkr_refuse(call, TASKER_INVALID_ARGUMENT, "out is required");
+    return tkr_run(call, finish_flag, out);
+}
+
+/* ---- creates ---- */
+
 typedef struct create {
     uint32_t get;
     bool looked;

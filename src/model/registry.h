@@ -1,14 +1,32 @@
 /* SPDX-License-Identifier: MIT */
-/* What the creates of all entities share. */
+/* What the functions of several entities share. */
 #pragma once
 #include "statement/page.h"
 
 #define TKR_RESERVED(input) ((input) != NULL ? (input)->reserved : NULL), sizeof(input)->reserved
 #define TKR_ORDERS_OF_KEYED (TKR_ORDER_BIT(TASKER_ORDER_OLDEST) | TKR_ORDER_BIT(TASKER_ORDER_NEWEST))
 #define TKR_ORDERS_OF_NAMED (TKR_ORDERS_OF_KEYED | TKR_ORDER_BIT(TASKER_ORDER_NAME))
+#define TKR_ORDERS_OF_DATED                                                                                            \
+    (TKR_ORDERS_OF_KEYED | TKR_ORDER_BIT(TASKER_ORDER_LEAST_RECENT) | TKR_ORDER_BIT(TASKER_ORDER_MOST_RECENT))
+
+/* Nullable parameters that are told by a has_ flag. */
+#define TKR_IF_HAS(input, member) ((input)->has_##member ? &(input)->member : NULL)
 
 /* False, with the call refused: no input, or a reserved word of it is set. */
 bool tkr_check_input(tkr_call *call, const void *input, const void *reserved, size_t size);
+
+/* NULL for nil: a reference that is not given. */
+const tasker_uuid *tkr_given(const tasker_uuid *uuid);
+
+/* The stored names of states; NULL for NULL. Refuses what is no state; NONE ("none") only where none says so. */
+const tasker_text *tkr_state_names(tkr_call *call, const char *name, const tasker_state *states, size_t count,
+                                   bool none);
+
+/* Runs a statement that answers count rows of owner_state. */
+tasker_status tkr_get_states(tkr_call *call, size_t count, tasker_state *out);
+
+/* Runs a statement that answers one flag. */
+tasker_status tkr_get_flag(tkr_call *call, bool *out);
 
 /*
  * Runs a create whose insert does nothing on any conflict. Without a row, get (a statement with the key as its only

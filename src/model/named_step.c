@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+#include "tasker/named_step.h"
+#include <string.h>
+#include "model/registry.h"
+#include "statements.h"
+#include "value/error.h"
+
+static const tkr_column columns[] = {
+    TKR_COLUMN(tasker_named_step, named_step_uuid),
+    TKR_COLUMN(tasker_named_step, dependent_system_uuid),
+    TKR_COLUMN(tasker_named_step, name),
+    TKR_OPTIONAL(tasker_named_step, description),
+    TKR_COLUMN(tasker_named_step, created_at),
+    TKR_COLUMN(tasker_named_step, updated_at),
+    TKR_END_COLUMNS,
+};
+const tkr_entity tkr_entity_named_step = {"named_step", sizeof(tasker_named_step), columns};
+
+typedef struct resolved_step {
+    int32_t n; /* index into the names */
+    tasker_uuid named_step_uuid;
+} resolved_step;
+static const tkr_column resolved_columns[] = {
+    TKR_COLUMN(resolved_step, n),
+    TKR_COLUMN(resolved_step, named_step_uuid),
+    TKR_END_COLUMNS,
+};
+const tkr_entity tkr_entity_resolved_step = {"resolved_step", sizeof(resolved_step), resolved_columns};
+
+tasker_status tasker_named_step_create(tasker_db *db, const tasker_named_step_input *input,
+                                       const tasker_named_step **out)
+{
+    tkr_call call = tkr_begin(db);
+    if (!tkr_check_input(&call, input, TKR_RESERVED(input)))
+        return tkr_abandon(&call);
+    tasker_uuid key = tkr_key(&call, &input->named_step_uuid);
+    tkr_add_named_step_create(&call, &key, tkr_given(&input->dependent_system_uuid), input->name, input->description);
+    return tkr_create(&call, TKR_STATEMENT_named_step_get, out);
+}
+
+tasker_status tasker_named_step_get(tasker_db *db, const tasker_uuid *named_step_uuid, const tasker_named_step **out)
+{
+    tkr_call call = tkr_begin(db);
+    tkr_add_named_step_get(&call, named_step_uuid);
+    return tkr_get(&call, out);
+}
+
+tasker_status tasker_named_step_find_by_name(tasker_db *db, tasker_text dependent_system_name, tasker_text name,
+                                             const tasker_named_step **out)
+{
+    tkr_call call = tkr_begin(db);
+    tkr_add_named_step_find_by_name(&call, dependent_system_name, name);
+    return tkr_find(&call, out);
+}
+
+tasker_status tasker_named_step_find_or_create(tasker_db *db, const tasker_named_step_input *input,
+                                               const tasker_named_step **out)
+{
+    tkr_call call = tkr_begin(db);
+    if (!tkr_check_input(&call, input, TKR_RESERVED(input)))
+        return tkr_abandon(&call);
+    tasker_uuid key = tkr_key(&call, &input->named_step_uuid);
+    tkr_add_named_step_find_or_create(&call, &key, tkr_given(&input->dependent_system_uuid), input->name,
+                                      input->description);
+    return tkr_get(&call, out);
+}
+
+tasker_status tasker_named_step_query(tasker_db *db, const tasker_named_step_filter *filter, const tasker_page *page,
+                                      const tasker_named_steps **out)
+{
+    static const tasker_named_step_filter all = {0};
+    const tasker_named_step_filter *f = filter != NULL ? filter : &all;
+    tkr_call call = tkr_begin(db);
+    tkr_page p = tkr_page_of(&call, page, TKR_ORDERS_OF_NAMED);
+    tkr_check_reserved(&call, f->reserved, sizeof f->reserved);
+    tkr_add_named_step_query(&call, f->named_step_uuids, f->named_step_uuid_count, f->dependent_system_uuid, f->except,
+                             f->dependent_system_name, f->name, f->search, p.after, p.order, p.fetch);
+    return tkr_query_page(&call, &p, out);
+}
+
+/* ---- resolve ---- */
+
+/* The rows come in the order of the names, one for each that is there; out is written once all are known to be. */
+static tasker_status finish_resolve(tkr_call *call)
+{
+    size_t count;
+    resolved_step step = {0};
+    memcpy(&count, call->context, sizeof count);
+    tasker_uuid *keys = tkr_keep(call, count * sizeof *keys);
+    tasker_status status = keys != NULL ? TASKER_OK : TASKER_OUT_OF_MEMORY;
+    for (size_t i = 0; i < count && status == TASKER_OK; i++) {
+        if (i < (size_t)tkr_rows(call, 0))
+            status = tkr_read_row(call, 0, (int)i, &step);
+        if (status != TASKER_OK)
+            return status;
+        if (i >= (size_t)tkr_rows(call, 0) || (size_t)step.n != i) {
+            status = tkr_error_set(call->error, TASKER_NOT_FOUND, "names[%zu]: no such named step", i);
+            call->error->item = (int64_t)i;
+        }
+        keys[i] = step.named_step_uuid;
+    }
+    if (status == TASKER_OK)
+        memcpy(call->out, keys, count * sizeof *keys);
+    return status;
+}
+
+static void add_create_missing(tkr_call *call, tasker_text dependent_system_name, const tasker_text *names,
+                               size_t count)
+{
+    tasker_uuid *ids = tkr_keep(call, (count + 1) * sizeof *ids);
+    if (ids != NULL && tkr_new_ids(call, count + 1, ids))
+        tkr_add_named_step_resolve__create(call, dependent_system_name, names, count, &ids[0], ids + 1, count);
+}
+
+tasker_status tasker_named_step_resolve(tasker_db *db, tasker_text dependent_system_name, const tasker_text *names,
+                                        size_t count, bool create_missing, tasker_uuid *out)
+{
+    tkr_call call = tkr_begin(db);
+    if (call.status != TASKER_OK || count == 0)
+        return tkr_abandon(&call);
+    if (out == NULL || names == NULL)
+        tkr_refuse(&call, TASKER_INVALID_ARGUMENT, "names and out are required");
+    else if (count > (size_t)db->limits.rows)
+        tkr_refuse(&call, TASKER_LIMIT_EXCEEDED, "more than the %d rows allowed", db->limits.rows);
+    for (size_t i = 0; call.status == TASKER_OK && i < count; i++)
+        if (names[i].ptr == NULL) {
+            tkr_refuse(&call, TASKER_INVALID_ARGUMENT, "names[%zu] is required", i);
+            tkr_refuse_item(&call, i);
+        }
+    if (create_missing)
+        add_create_missing(&call, dependent_system_name, names, count);
+    else
+        tkr_add_named_step_resolve(&call, dependent_system_name, names, count);
+    memcpy(call.context, &count, sizeof count);
+    return tkr_run(&call, finish_resolve, out);
+}

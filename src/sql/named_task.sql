@@ -1,0 +1,87 @@
+-- SPDX-License-Identifier: MIT
+-- Statements on tasker_named_tasks.
+
+-- columns: named_task (named_task_uuid uuid, task_namespace_uuid uuid, name text, description text, version text,
+--   configuration jsonb, created_at timestamp, updated_at timestamp)
+
+-- The one order of versions, the latest first. A semantic version becomes an array of texts of which each compares by
+-- its bytes: numbers are filled with zeros; "1" ends a release and "0" a pre-release, so that the latter comes before;
+-- of its identifiers those made of digits come before the others. Any other text becomes an array that comes before.
+-- part: latest_version_first (nt: tasker_named_tasks)
+(SELECT CASE WHEN p.m IS NULL THEN ARRAY['0', nt.version::text]
+             ELSE ARRAY['1', lpad(p.m[1], 16, '0'), lpad(coalesce(p.m[2], '0'), 16, '0'),
+                        lpad(coalesce(p.m[3], '0'), 16, '0'), CASE WHEN p.m[4] IS NULL THEN '1' ELSE '0' END]
+                  || ARRAY(SELECT CASE WHEN i.id ~ '^[0-9]+$' THEN '0' || lpad(i.id, 16, '0') ELSE '1' || i.id END
+                             FROM unnest(string_to_array(p.m[4], '.')) WITH ORDINALITY AS i (id, n)
+                            ORDER BY i.n)
+        END
+   FROM (SELECT regexp_match(nt.version, '^([0-9]+)(?:\.([0-9]+))?(?:\.([0-9]+))?(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?$')
+                AS m) p) COLLATE "C" DESC, nt.created_at DESC, nt.named_task_uuid DESC
+
+-- name: named_task_get reads one named_task (named_task_uuid uuid)
+SELECT {nt.named_task}
+  FROM {schema}.tasker_named_tasks nt
+ WHERE nt.named_task_uuid = $1;
+
+-- name: named_task_find_by_name reads one named_task (namespace_name text, name text, version text?)
+SELECT {nt.named_task}
+  FROM {schema}.tasker_named_tasks nt
+  JOIN {schema}.tasker_task_namespaces ns ON ns.task_namespace_uuid = nt.task_namespace_uuid
+ WHERE ns.name = $1
+   AND nt.name = $2
+   AND ($3 IS NULL OR nt.version = $3)
+ ORDER BY {latest_version_first}
+ LIMIT 1;
+
+-- name: named_task_create writes one named_task (named_task_uuid uuid, task_namespace_uuid uuid, name text(64),
+--   version text(16)?, description text(255)?, configuration jsonb?)
+INSERT INTO {schema}.tasker_named_tasks AS nt (named_task_uuid, task_namespace_uuid, name, version, description,
+                                               configuration, created_at, updated_at)
+SELECT $1, $2, $3, coalesce($4, '0.1.0'), $5, coalesce($6, '{}'), t.now, t.now
+  FROM (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) t
+ON CONFLICT DO NOTHING
+RETURNING {nt.named_task};
+
+-- As in task_namespace_find_or_create: the update that changes nothing returns the row of whoever was faster.
+-- name: named_task_find_or_create writes one named_task (named_task_uuid uuid, task_namespace_uuid uuid, name text(64),
+--   version text(16)?, description text(255)?, configuration jsonb?)
+WITH found AS MATERIALIZED (
+    SELECT nt.*
+      FROM {schema}.tasker_named_tasks nt
+     WHERE nt.task_namespace_uuid = $2 AND nt.name = $3 AND nt.version = coalesce($4, '0.1.0')
+), made AS (
+    INSERT INTO {schema}.tasker_named_tasks AS nt (named_task_uuid, task_namespace_uuid, name, version, description,
+                                                   configuration, created_at, updated_at)
+    SELECT $1, $2, $3, coalesce($4, '0.1.0'), $5, coalesce($6, '{}'), t.now, t.now
+      FROM (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) t
+     WHERE NOT EXISTS (SELECT FROM found)
+    ON CONFLICT (task_namespace_uuid, name, version) DO UPDATE SET updated_at = nt.updated_at
+    RETURNING nt.*
+)
+SELECT {nt.named_task}
+  FROM (SELECT * FROM found UNION ALL SELECT * FROM made) nt;
+
+-- name: named_task_query reads many named_task (task_namespace_uuid uuid?, except uuid?, namespace_name text?, name text?,
+--   version text?, search text?, latest bool, after uuid?, row_order int4, row_limit int4)
+SELECT {q.named_task}
+  FROM {schema}.tasker_named_tasks q
+ WHERE ($1 IS NULL OR q.task_namespace_uuid = $1)
+   AND ($2 IS NULL OR q.named_task_uuid <> $2)
+   AND ($3 IS NULL OR q.task_namespace_uuid = (SELECT ns.task_namespace_uuid
+                                                 FROM {schema}.tasker_task_namespaces ns WHERE ns.name = $3))
+   AND ($4 IS NULL OR q.name = $4)
+   AND ($5 IS NULL OR q.version = $5)
+   AND ($6 IS NULL OR strpos(lower(q.name), lower($6)) > 0 OR strpos(lower(q.description), lower($6)) > 0)
+   AND (NOT $7 OR q.named_task_uuid = (
+            SELECT nt.named_task_uuid
+              FROM {schema}.tasker_named_tasks nt
+             WHERE nt.task_namespace_uuid = q.task_namespace_uuid AND nt.name = q.name
+             ORDER BY {latest_version_first}
+             LIMIT 1))
+   AND ($8 IS NULL OR CASE $9 WHEN 0 THEN q.named_task_uuid > $8
+                              WHEN 1 THEN q.named_task_uuid < $8
+                              ELSE (q.name, q.named_task_uuid) > (
+                                  SELECT a.name, a.named_task_uuid
+                                    FROM {schema}.tasker_named_tasks a WHERE a.named_task_uuid = $8) END)
+ ORDER BY CASE WHEN $9 = 4 THEN q.name END, CASE WHEN $9 = 1 THEN q.named_task_uuid END DESC, q.named_task_uuid
+ LIMIT $10;

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+#include "entity_test.h"
+#include <pthread.h>
+
+/* ---- names and keys ---- */
+
+const char *new_name(const char *prefix)
+{
+    static char names[64][64];
+    static unsigned next;
+    char *name = names[next % 64];
+    snprintf(name, sizeof names[0], "%.40s-%u", prefix, next++);
+    return name;
+}
+
+tasker_uuid new_uuid(void)
+{
+    tasker_uuid uuid;
+    assert_int_equal(tasker_uuid_generate(&uuid), TASKER_OK);
+    return uuid;
+}
+
+/* ---- rows ---- */
+
+tasker_uuid make_namespace(tasker_db *db)
+{
+    tasker_task_namespace_input input = {new_uuid(), T(new_name("namespace")), {NULL, 0}, {0}};
+    assert_status(db, tasker_task_namespace_create(db, &input, NULL), TASKER_OK);
+    return input.task_namespace_uuid;
+}
+
+tasker_uuid make_system(tasker_db *db)
+{
+    tasker_dependent_system_input input = {new_uuid(), T(new_name("system")), {NULL, 0}, {0}};
+    assert_status(db, tasker_dependent_system_create(db, &input, NULL), TASKER_OK);
+    return input.dependent_system_uuid;
+}
+
+tasker_uuid make_named_task(tasker_db *db)
+{
+    tasker_named_task_input input = {.named_task_uuid = new_uuid(), .task_namespace_uuid = make_namespace(db)};
+    input.name = T(new_name("named-task"));
+    assert_status(db, tasker_named_task_create(db, &input, NULL), TASKER_OK);
+    return input.named_task_uuid;
+}
+
+tasker_uuid make_named_step(tasker_db *db)
+{
+    tasker_named_step_input input = {.named_step_uuid = new_uuid(), .dependent_system_uuid = make_system(db)};
+    input.name = T(new_name("named-step"));
+    assert_status(db, tasker_named_step_create(db, &input, NULL), TASKER_OK);
+    return input.named_step_uuid;
+}
+
+/* ---- texts ---- */
+
+const char *const hostile[] = {
+    "'; DROP TABLE tasker_tasks; --",
+    "$1 $2 {schema} {t.task}",
+    "%_\\",
+    "\\x00",
+    "\"quoted\"",
+    "a\tb\nc\rd",
+    "\xF0\x9F\x9A\x80 \xC3\xA9"
+    "e\xCC\x81",
+    "NULL",
+    "",
+    "{\"a\": 1}",
+};
+const size_t hostile_count = COUNT(hostile);
+
+tasker_text text_of_length(size_t characters)
+{
+    static char texts[4][1024];
+    static unsigned next;
+    char *text = texts[next++ % 4];
+    assert_true(2 * characters < sizeof texts[0]);
+    for (size_t i = 0; i < characters; i++)
+        memcpy(text + 2 * i, "\xC3\xA9", 2);
+    return (tasker_text){text, 2 * characters};
+}
+
+void assert_limit(tasker_db *db, create_with_text create, void *context, size_t limit)
+{
+    assert_status(db, create(db, text_of_length(limit), context), TASKER_OK);
+    assert_status(db, create(db, text_of_length(limit + 1), context), TASKER_TOO_LONG);
+}
+
+void assert_text(tasker_text actual, const char *expected)
+{
+    if (expected == NULL) {
+        assert_null(actual.ptr);
+        return;
+    }
+    assert_non_null(actual.ptr);
+    assert_int_equal(actual.len, strlen(expected));
+    assert_string_equal(actual.ptr, expected);
+}
+
+/* ---- races ---- */
+
+typedef struct runner {
+    tasker_db *db;
+    pthread_barrier_t *start;
+    racer body;
+    void *context;
+    int i;
+    tasker_status status;
+} runner;
+
+static void *run(void *argument)
+{
+    runner *r = argument;
+    pthread_barrier_wait(r->start);
+    r->status = r->body(r->db, r->i, r->context);
+    return NULL;
+}
+
+void race(const fixture *f, racer body, void *context, tasker_status statuses[RACERS])
+{
+    pthread_t threads[RACERS];
+    runner runners[RACERS];
+    pthread_barrier_t start;
+    assert_int_equal(pthread_barrier_init(&start, NULL, RACERS), 0);
+    for (int i = 0; i < RACERS; i++)
+        runners[i] = (runner){db_test_open(f), &start, body, context, i, TASKER_OK};
+    for (int i = 0; i < RACERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, run, &runners[i]), 0);
+    for (int i = 0; i < RACERS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        if (runners[i].status != TASKER_OK)
+            print_message("racer %d: %s\n", i, tasker_db_error(runners[i].db)->message);
+        statuses[i] = runners[i].status;
+        tasker_db_close(runners[i].db);
+    }
+    pthread_barrier_destroy(&start);
+}
+
+/* ---- pages ---- */
+
+typedef struct any_list {
+    size_t count;
+    const void *const *items;
+    bool has_next;
+    tasker_position next;
+} any_list;
+
+int by_key(const void *a, const void *b)
+{
+    return tasker_uuid_compare(a, b);
+}
+
+int by_key_descending(const void *a, const void *b)
+{
+    return tasker_uuid_compare(b, a);
+}
+
+void assert_pages(tasker_db *db, page_query query, tasker_order order, row_compare compare, size_t total)
+{
+    const void *pages[64] = {NULL};
+    const void *last = NULL;
+    tasker_position next;
+    tasker_page page = {.limit = 10, .order = order};
+    size_t seen = 0, count = 0;
+    for (bool more = true; more; count++) {
+        assert_true(count < COUNT(pages));
+        assert_status(db, query(db, &page, &pages[count]), TASKER_OK);
+        const any_list *list = pages[count];
+        assert_true(list->count <= 10 && (list->count == 10 || !list->has_next));
+        for (size_t i = 0; i < list->count; i++, seen++) {
+            assert_true(last == NULL || compare(last, list->items[i]) < 0);
+            last = list->items[i];
+        }
+        more = list->has_next;
+        next = list->next;
+        page.after = &next;
+    }
+    assert_int_equal(seen, total);
+    for (size_t i = 0; i < count; i++)
+        tasker_free(pages[i]);
+}

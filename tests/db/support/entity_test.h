@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* What the tests of the entities share: rows to hang others on, races, walks over pages, texts at the limits. */
+#ifndef TKR_TESTS_ENTITY_TEST_H
+#define TKR_TESTS_ENTITY_TEST_H
+
+#include "db_test.h"
+
+#define NIL ((tasker_uuid){{0}})
+#define T(string) tasker_text_of(string)
+
+/* A name that no other row of the program has; static storage, one of the last 64. */
+const char *new_name(const char *prefix);
+tasker_uuid new_uuid(void);
+
+/* Rows with new names, each hung on new rows; all answer the key. */
+tasker_uuid make_namespace(tasker_db *db);
+tasker_uuid make_system(tasker_db *db);
+tasker_uuid make_named_task(tasker_db *db);
+tasker_uuid make_named_step(tasker_db *db);
+tasker_uuid make_task(tasker_db *db);
+tasker_uuid make_step(tasker_db *db, tasker_uuid task_uuid);
+
+/* A text of this many characters, all of two bytes; static storage, one of the last 4. */
+tasker_text text_of_length(size_t characters);
+
+/* A limit's both sides: create answers OK for a text of limit characters and TOO_LONG for one more. */
+typedef tasker_status (*create_with_text)(tasker_db *db, tasker_text text, void *context);
+void assert_limit(tasker_db *db, create_with_text create, void *context, size_t limit);
+
+/* Texts that would do harm if anything took them for more than bytes. */
+extern const char *const hostile[];
+extern const size_t hostile_count;
+
+void assert_text(tasker_text actual, const char *expected);
+#define assert_uuid(a, b) assert_true(tasker_uuid_equal(&(a), &(b)))
+
+/* Eight threads with a handle each run body at the same moment; body asserts nothing and answers a status. */
+enum { RACERS = 8 };
+typedef tasker_status (*racer)(tasker_db *db, int i, void *context);
+void race(const fixture *f, racer body, void *context, tasker_status statuses[RACERS]);
+
+/* Walks the pages of a query, 10 rows each: total rows, each before the next as compare has it, none twice. */
+typedef tasker_status (*page_query)(tasker_db *db, const tasker_page *page, const void **out);
+typedef int (*row_compare)(const void *a, const void *b);
+void assert_pages(tasker_db *db, page_query query, tasker_order order, row_compare compare, size_t total);
+
+/* Rows begin with their key. */
+int by_key(const void *a, const void *b);
+int by_key_descending(const void *a, const void *b);
+
+/* The rows that a query with this filter finds. */
+#define FOUND(f, entity, ...) ENTITY_FOUND(f, entity, entity##s, ((const tasker_##entity##_filter){__VA_ARGS__}))
+#define ENTITY_FOUND(f, entity, list, filter)                                                                          \
+    __extension__({                                                                                                    \
+        const tasker_##entity##_filter found_filter = filter;                                                          \
+        const tasker_##list *found_list = NULL;                                                                        \
+        assert_status((f)->db, tasker_##entity##_query((f)->db, &found_filter, NULL, &found_list), TASKER_OK);         \
+        size_t found_count = found_list->count;                                                                        \
+        tasker_free(found_list);                                                                                       \
+        found_count;                                                                                                   \
+    })
+
+#endif
