@@ -6,7 +6,7 @@
 -- columns: xid (xid int8)
 
 -- name: db_ping reads none ()
-SELECT 1;
+SELECT;
 
 -- name: db_now reads one moment ()
 SELECT (clock_timestamp() AT TIME ZONE 'UTC')::timestamp AS now;
