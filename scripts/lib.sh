@@ -24,7 +24,7 @@ as_root() {
 
 # The lock time-out lets two scripts run side by side; no package may ask a question.
 apt_get() {
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$@" </dev/null >&2
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$@" </dev/null >/dev/null
 }
 
 # Once in a process is enough.
