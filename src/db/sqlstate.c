@@ -11,7 +11,7 @@ typedef struct rule {
 
 static const rule rules[] = {
     {"23505", "_most_recent", TASKER_CONFLICT}, /* two writers of one history */
-    {"23505", "_sort_key", TASKER_CONFLICT},
+    {"23505", "_sort_key_unique", TASKER_CONFLICT},
     {"23505", NULL, TASKER_DUPLICATE},
     {"23503", NULL, TASKER_REFERENCE_MISSING},
     {"23001", NULL, TASKER_STILL_REFERENCED},

@@ -37,46 +37,24 @@ typedef struct tkr_entity {
     const tkr_column *columns;
 } tkr_entity;
 
-#define TKR_TYPE_OF(s, m)                                                                                              \
-    _Generic(((s *)0)->m, bool                                                                                         \
-             : TKR_BOOL, int32_t                                                                                       \
-             : TKR_INT4, int64_t                                                                                       \
-             : TKR_INT8, double                                                                                        \
-             : TKR_FLOAT8, tasker_uuid                                                                                 \
-             : TKR_UUID, tasker_text                                                                                   \
-             : TKR_TEXT, tasker_json                                                                                   \
-             : TKR_JSON, tasker_time                                                                                   \
-             : TKR_TIME, tasker_state                                                                                  \
-             : TKR_STATE)
-#define TKR_ABSENT_TYPE_OF(s, m)                                                                                       \
-    _Generic(((s *)0)->m, tasker_text                                                                                  \
-             : TKR_TEXT, tasker_json                                                                                   \
-             : TKR_JSON, tasker_uuid                                                                                   \
-             : TKR_UUID, tasker_state                                                                                  \
-             : TKR_STATE)
+/* clang-format off: tables of macros */
+#define TKR_TYPE_OF(s, m)                                                                                             \
+    _Generic(((s *)0)->m, bool: TKR_BOOL, int32_t: TKR_INT4, int64_t: TKR_INT8, double: TKR_FLOAT8,                   \
+             tasker_uuid: TKR_UUID, tasker_text: TKR_TEXT, tasker_json: TKR_JSON, tasker_time: TKR_TIME,              \
+             tasker_state: TKR_STATE)
+#define TKR_ABSENT_TYPE_OF(s, m)                                                                                      \
+    _Generic(((s *)0)->m, tasker_text: TKR_TEXT, tasker_json: TKR_JSON, tasker_uuid: TKR_UUID, tasker_state: TKR_STATE)
 
 /* NOT NULL; nullable with a has_ flag; nullable and told by the value itself (no pointer, nil, NONE). */
-#define TKR_COLUMN(s, m)                                                                                               \
-    {                                                                                                                  \
-#m, TKR_TYPE_OF(s, m), offsetof(s, m), TKR_NOT_NULL, NULL                                                      \
-    }
-#define TKR_NULLABLE(s, m)                                                                                             \
-    {                                                                                                                  \
-#m, TKR_TYPE_OF(s, m), offsetof(s, m), offsetof(s, has_##m), NULL                                              \
-    }
-#define TKR_OPTIONAL(s, m)                                                                                             \
-    {                                                                                                                  \
-#m, TKR_ABSENT_TYPE_OF(s, m), offsetof(s, m), TKR_ABSENT, NULL                                                 \
-    }
-/* The member points to a row of that entity, whose columns stand here; both live and die together. */
-#define TKR_INNER(s, m, entity)                                                                                        \
-    {                                                                                                                  \
-#m, TKR_ROW, offsetof(s, m), TKR_NOT_NULL, entity                                                              \
-    }
-#define TKR_END_COLUMNS                                                                                                \
-    {                                                                                                                  \
-        NULL, TKR_BOOL, 0, 0, NULL                                                                                     \
-    }
+#define TKR_COLUMN(s, m)   {#m, TKR_TYPE_OF(s, m), offsetof(s, m), TKR_NOT_NULL, NULL}
+#define TKR_NULLABLE(s, m) {#m, TKR_TYPE_OF(s, m), offsetof(s, m), offsetof(s, has_##m), NULL}
+#define TKR_OPTIONAL(s, m) {#m, TKR_ABSENT_TYPE_OF(s, m), offsetof(s, m), TKR_ABSENT, NULL}
+
+/* A NOT NULL member that is not called like its column, for example a member of a member. */
+#define TKR_NAMED_COLUMN(s, m, name) {name, TKR_TYPE_OF(s, m), offsetof(s, m), TKR_NOT_NULL, NULL}
+#define TKR_INNER(s, m, entity) {#m, TKR_ROW, offsetof(s, m), TKR_NOT_NULL, entity}
+#define TKR_END_COLUMNS {NULL, TKR_BOOL, 0, 0, NULL}
+/* clang-format on */
 
 /* Does a result column of this type oid hold this type? */
 bool tkr_type_accepts(tkr_type type, uint32_t oid);

@@ -117,6 +117,8 @@ static void clear_answers(tkr_call *call)
 tasker_status tkr_abandon(tkr_call *call)
 {
     clear_answers(call);
+    tasker_free(call->held);
+    call->held = NULL;
     free(call->bytes);
     while (call->kept != NULL) {
         tkr_kept *next = call->kept->next;
@@ -287,7 +289,7 @@ static tasker_status finish_changed(tkr_call *call)
     return TASKER_OK;
 }
 
-static tasker_status run_for_pointer(tkr_call *call, tkr_finish finish, void *out)
+tasker_status tkr_run_for_pointer(tkr_call *call, tkr_finish finish, void *out)
 {
     const void *none = NULL;
     if (out != NULL)
@@ -297,17 +299,17 @@ static tasker_status run_for_pointer(tkr_call *call, tkr_finish finish, void *ou
 
 tasker_status tkr_get(tkr_call *call, void *out)
 {
-    return run_for_pointer(call, finish_get, out);
+    return tkr_run_for_pointer(call, finish_get, out);
 }
 
 tasker_status tkr_find(tkr_call *call, void *out)
 {
-    return run_for_pointer(call, finish_find, out);
+    return tkr_run_for_pointer(call, finish_find, out);
 }
 
 tasker_status tkr_list_all(tkr_call *call, void *out)
 {
-    return run_for_pointer(call, finish_list, out);
+    return tkr_run_for_pointer(call, finish_list, out);
 }
 
 tasker_status tkr_done(tkr_call *call)

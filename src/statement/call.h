@@ -53,6 +53,8 @@ struct tkr_call {
     struct pg_result *answers[TKR_CALL_PARTS]; /* of the last round, for finish; cleared after it unless taken */
     const tkr_statement *answered[TKR_CALL_PARTS];
     void *out;
+    void *state;      /* finish's own, from tkr_keep */
+    const void *held; /* a result that is not given yet: freed with the call */
     tasker_commit commit; /* told in the error of a later round */
     struct tkr_kept *kept;
     _Alignas(max_align_t) unsigned char context[TKR_CALL_CONTEXT]; /* finish's own */
@@ -80,6 +82,9 @@ void *tkr_keep(tkr_call *call, size_t size);
 
 /* Runs to the end and gives the handle back. out goes to finish as call->out. */
 tasker_status tkr_run(tkr_call *call, tkr_finish finish, void *out);
+
+/* The same with the pointer at out set to NULL first. */
+tasker_status tkr_run_for_pointer(tkr_call *call, tkr_finish finish, void *out);
 
 /* A struct of the caller's is from a newer header when a reserved word of it is set. NULL structs have none. */
 void tkr_check_reserved(tkr_call *call, const void *words, size_t size);

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Closing tasks that have nothing left to do. First the move that needs no lock, because "all done" stays true, with
+ * the decision on the others read behind it; only a task that looks blocked is locked and looked at again.
+ */
+#include <string.h>
+#include "model/move.h"
+#include "statements.h"
+#include "value/error.h"
+
+typedef struct task_decision {
+    bool found;
+    tasker_state own_state;
+    tasker_uuid transition_uuid;
+    tasker_state from_state, to_state;
+    bool has_sort_key, has_total_steps, has_completed_steps, has_ready_steps, has_busy_steps, has_waiting_steps,
+        has_blocked_steps, has_next_attempt_at;
+    int32_t sort_key;
+    int64_t total_steps, completed_steps, ready_steps, busy_steps, waiting_steps, blocked_steps;
+    tasker_time next_attempt_at;
+} task_decision;
+
+static const tkr_column columns[] = {
+    TKR_COLUMN(task_decision, found),
+    TKR_OPTIONAL(task_decision, own_state),
+    TKR_OPTIONAL(task_decision, transition_uuid),
+    TKR_OPTIONAL(task_decision, from_state),
+    TKR_OPTIONAL(task_decision, to_state),
+    TKR_NULLABLE(task_decision, sort_key),
+    TKR_NULLABLE(task_decision, total_steps),
+    TKR_NULLABLE(task_decision, completed_steps),
+    TKR_NULLABLE(task_decision, ready_steps),
+    TKR_NULLABLE(task_decision, busy_steps),
+    TKR_NULLABLE(task_decision, waiting_steps),
+    TKR_NULLABLE(task_decision, blocked_steps),
+    TKR_NULLABLE(task_decision, next_attempt_at),
+    TKR_END_COLUMNS,
+};
+const tkr_entity tkr_entity_task_decision = {"task_decision", sizeof(task_decision), columns};
+
+typedef struct finalize {
+    tkr_move *move;
+    tasker_finalize_options options;
+    uint32_t decisions; /* which statement brings them */
+    bool begun, blocked; /* the rounds that have been sent */
+} finalize;
+
+/* The first that fits (tasker_execution_status). */
+static tasker_execution_status decide(const finalize *f, const task_decision *d)
+{
+    if (d->completed_steps == d->total_steps)
+        return d->total_steps == 0 && f->options.empty_stays_open ? TASKER_EXECUTION_STATUS_WAITING_FOR_DEPENDENCIES
+                                                                  : TASKER_EXECUTION_STATUS_ALL_COMPLETE;
+    if (f->options.fail_fast && d->blocked_steps > 0)
+        return TASKER_EXECUTION_STATUS_BLOCKED_BY_FAILURES;
+    if (d->ready_steps > 0)
+        return TASKER_EXECUTION_STATUS_HAS_READY_STEPS;
+    if (d->busy_steps > 0)
+        return TASKER_EXECUTION_STATUS_PROCESSING;
+    if (d->waiting_steps > 0)
+        return TASKER_EXECUTION_STATUS_WAITING_FOR_RETRY;
+    return d->blocked_steps > 0 ? TASKER_EXECUTION_STATUS_BLOCKED_BY_FAILURES
+                                : TASKER_EXECUTION_STATUS_WAITING_FOR_DEPENDENCIES;
+}
+
+static bool is_open(tasker_state state)
+{
+    return state == TASKER_STATE_PENDING || state == TASKER_STATE_IN_PROGRESS;
+}
+
+static tasker_status verdict(const finalize *f, const task_decision *d, tasker_execution_status why)
+{
+    if (!d->found)
+        return TASKER_NOT_FOUND;
+    if (d->own_state == TASKER_STATE_COMPLETE || d->own_state == TASKER_STATE_ERROR)
+        return TASKER_OK; /* a resend */
+    if (d->own_state != TASKER_STATE_NONE)
+        return TASKER_DUPLICATE;
+    bool closes = why == TASKER_EXECUTION_STATUS_ALL_COMPLETE || why == TASKER_EXECUTION_STATUS_BLOCKED_BY_FAILURES;
+    if (is_open(d->to_state) && closes && f->blocked)
+        return TASKER_CONFLICT; /* it has come to its end between the statement and the look */
+    return TASKER_NOOP;
+}
+
+static void take_decision(finalize *f, size_t i, const task_decision *d)
+{
+    tasker_outcome *o = &f->move->outcomes[i];
+    o->execution_status = d->found ? decide(f, d) : TASKER_EXECUTION_STATUS_NONE;
+    o->task_state = d->to_state;
+    if (f->move->moved[i])
+        return;
+    o->from_state = d->from_state;
+    o->to_state = d->to_state;
+    o->sort_key = d->sort_key;
+    o->has_next_attempt_at = d->has_next_attempt_at;
+    o->next_attempt_at = d->next_attempt_at;
+    o->status = verdict(f, d, o->execution_status);
+}
+
+static void add_complete(tkr_call *call, finalize *f)
+{
+    tkr_move *m = f->move;
+    m->answer = call->part_count;
+    tkr_add_task_finalize(call, m->keys, m->count, m->ids, m->count, m->others, m->count,
+                          !f->options.empty_stays_open);
+    f->decisions = call->part_count;
+    tkr_add_task_finalize__look(call, m->keys, m->count, m->ids, m->count);
+}
+
+static void add_block(tkr_call *call, finalize *f)
+{
+    tkr_move *m = f->move;
+    tkr_add_task_apply__lock(call, m->keys, m->count);
+    m->answer = call->part_count;
+    tkr_add_task_finalize__block(call, m->keys, m->count, m->ids, m->count, f->options.fail_fast);
+    f->decisions = call->part_count;
+    tkr_add_task_finalize__look(call, m->keys, m->count, m->ids, m->count);
+}
+
+static tasker_status finish(tkr_call *call)
+{
+    finalize *f = call->state;
+    tkr_move *m = f->move;
+    bool begin = false, block = false;
+    tasker_status status = tkr_move_read(call, m, m->answer);
+    for (size_t i = 0; status == TASKER_OK && i < m->count; i++) {
+        task_decision d;
+        status = tkr_read_row(call, f->decisions, (int)i, &d);
+        if (status != TASKER_OK)
+            return status;
+        take_decision(f, i, &d);
+        begin = begin || (d.found && d.to_state == TASKER_STATE_NONE);
+        block = block || (!m->moved[i] && is_open(d.to_state) &&
+                          m->outcomes[i].execution_status == TASKER_EXECUTION_STATUS_BLOCKED_BY_FAILURES);
+    }
+    if (status != TASKER_OK)
+        return status;
+    if (begin && !f->begun) {
+        f->begun = true;
+        tkr_add_task_apply__begin(call, m->keys, m->count, m->others + m->count, m->count);
+        add_complete(call, f);
+        return TASKER_AGAIN;
+    }
+    if (block && !f->blocked) {
+        f->blocked = true;
+        add_block(call, f);
+        return TASKER_AGAIN;
+    }
+    return tkr_move_status(call, m);
+}
+
+tasker_status tasker_task_finalize(tasker_db *db, const tasker_uuid *task_uuids, size_t count,
+                                   const tasker_finalize_options *options, tasker_outcome *outcomes)
+{
+    tkr_move *m;
+    tkr_call call = tkr_begin(db);
+    if (options != NULL)
+        tkr_check_reserved(&call, options->reserved, sizeof options->reserved);
+    if (!tkr_move_begin(&call, &m, task_uuids, count, outcomes))
+        return tkr_abandon(&call);
+    finalize *f = tkr_keep(&call, sizeof *f);
+    if (f == NULL)
+        return tkr_abandon(&call);
+    f->move = m;
+    if (options != NULL)
+        f->options = *options;
+    call.state = f;
+    add_complete(&call, f);
+    return tkr_run(&call, finish, NULL);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* Single arrows of the step and task tables. The closing of tasks stands in finalize.c. */
+#include "tasker/lifecycle.h"
+#include "model/move.h"
+#include "statements.h"
+#include "value/state.h"
+
+static const int32_t *expected_sort_key(const tkr_move *m)
+{
+    return m->change.has_expected_sort_key ? &m->change.expected_sort_key : NULL;
+}
+
+static bool check_event(tkr_call *call, bool steps, tasker_event event)
+{
+    if (tkr_state_target(steps, event) == TASKER_STATE_NONE)
+        tkr_refuse(call, TASKER_INVALID_ARGUMENT, "event %s is none of a %s", tasker_event_name(event),
+                   steps ? "step" : "task");
+    return call->status == TASKER_OK;
+}
+
+/* Operators step in from outside and hold the task row, as whoever decides for a whole task does. */
+static bool is_operators(tasker_event event)
+{
+    return event == TASKER_EVENT_CANCEL || event == TASKER_EVENT_RETRY || event == TASKER_EVENT_RESOLVE_MANUALLY;
+}
+
+static void add_step_apply(tkr_call *call, tkr_move *m)
+{
+    tasker_text sources[TKR_STATES];
+    size_t source_count = tkr_state_sources(true, m->event, sources);
+    const char *target = tasker_state_name(tkr_state_target(true, m->event));
+    bool starts = m->event == TASKER_EVENT_START || m->event == TASKER_EVENT_ENQUEUE;
+    if (starts)
+        tkr_add_workflow_step_apply__start_tasks(call, m->keys, m->count, m->others, m->count, sources, source_count,
+                                                 m->change.actor);
+    if (is_operators(m->event))
+        tkr_add_workflow_step_apply__lock_tasks(call, m->keys, m->count);
+    m->answer = call->part_count;
+    tkr_add_workflow_step_apply(call, m->keys, m->count, m->ids, m->count, sources, source_count,
+                                tasker_text_of(target), starts, expected_sort_key(m),
+                                tasker_text_of(tasker_event_name(m->event)), m->change.actor, m->change.reason,
+                                m->change.metadata);
+}
+
+tasker_status tasker_workflow_step_apply(tasker_db *db, const tasker_uuid *workflow_step_uuids, size_t count,
+                                         tasker_event event, const tasker_change *change, tasker_outcome *outcomes)
+{
+    tkr_move *m;
+    tkr_call call = tkr_begin(db);
+    if (!check_event(&call, true, event) || !tkr_move_begin(&call, &m, workflow_step_uuids, count, outcomes) ||
+        !tkr_move_keep_change(&call, m, change))
+        return tkr_abandon(&call);
+    m->steps = true;
+    m->event = event;
+    m->add = add_step_apply;
+    return tkr_move_run(&call, m, NULL);
+}
+
+/* 0: none, 1: all steps done, 2: all steps at their end. */
+static int32_t task_guard(tasker_event event)
+{
+    if (event == TASKER_EVENT_RESOLVE_MANUALLY)
+        return 2; /* a resolved task is complete, and a complete task has no open steps */
+    return tkr_state_guard(false, TASKER_STATE_IN_PROGRESS, event) == TKR_GUARD_STEPS_DONE ? 1 : 0;
+}
+
+static void add_task_apply(tkr_call *call, tkr_move *m)
+{
+    tasker_text sources[TKR_STATES];
+    size_t source_count = tkr_state_sources(false, m->event, sources);
+    const char *target = tasker_state_name(tkr_state_target(false, m->event));
+    tkr_add_task_apply__lock(call, m->keys, m->count);
+    m->answer = call->part_count;
+    tkr_add_task_apply(call, m->keys, m->count, m->ids, m->count, sources, source_count, tasker_text_of(target),
+                       task_guard(m->event), expected_sort_key(m), tasker_text_of(tasker_event_name(m->event)),
+                       m->change.actor, m->change.reason, m->change.metadata);
+}
+
+static tasker_status judge_task(tkr_move *m, size_t i, const tkr_look *look)
+{
+    tasker_status status = tkr_move_judge(m, i, look);
+    return status == TASKER_CONFLICT && look->sort_key != 0 && task_guard(m->event) != 0 &&
+                   !(m->change.has_expected_sort_key && look->sort_key != m->change.expected_sort_key)
+               ? TASKER_GUARD_FAILED
+               : status;
+}
+
+tasker_status tasker_task_apply(tasker_db *db, const tasker_uuid *task_uuids, size_t count, tasker_event event,
+                                const tasker_change *change, tasker_outcome *outcomes)
+{
+    tkr_move *m;
+    tkr_call call = tkr_begin(db);
+    if (!check_event(&call, false, event) || !tkr_move_begin(&call, &m, task_uuids, count, outcomes) ||
+        !tkr_move_keep_change(&call, m, change))
+        return tkr_abandon(&call);
+    m->event = event;
+    m->add = add_task_apply;
+    m->judge = judge_task;
+    return tkr_move_run(&call, m, NULL);
+}

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/move.h"
+#include <stdlib.h>
+#include <string.h>
+#include "statements.h"
+#include "tasker/json.h"
+#include "value/error.h"
+#include "value/state.h"
+
+enum phase { WROTE = 0, LOOKED = 1 };
+
+typedef struct moved {
+    tasker_uuid key, transition_uuid;
+    tasker_state from_state, to_state;
+    int32_t sort_key, attempts;
+} moved;
+
+static const tkr_column moved_columns[] = {
+    TKR_COLUMN(moved, key),      TKR_COLUMN(moved, transition_uuid), TKR_COLUMN(moved, from_state),
+    TKR_COLUMN(moved, to_state), TKR_COLUMN(moved, sort_key),        TKR_COLUMN(moved, attempts),
+    TKR_END_COLUMNS,
+};
+const tkr_entity tkr_entity_moved = {"moved", sizeof(moved), moved_columns};
+
+static const tkr_column step_look_columns[] = {
+    TKR_COLUMN(tkr_look, found),
+    TKR_OPTIONAL(tkr_look, own_state),
+    TKR_OPTIONAL(tkr_look, transition_uuid),
+    TKR_OPTIONAL(tkr_look, from_state),
+    TKR_OPTIONAL(tkr_look, to_state),
+    TKR_NULLABLE(tkr_look, sort_key),
+    TKR_NULLABLE(tkr_look, attempts),
+    TKR_NULLABLE(tkr_look, unmet_parents),
+    TKR_NULLABLE(tkr_look, retry_eligible),
+    TKR_NULLABLE(tkr_look, waiting),
+    TKR_NULLABLE(tkr_look, next_attempt_at),
+    TKR_OPTIONAL(tkr_look, task_state),
+    TKR_END_COLUMNS,
+};
+const tkr_entity tkr_entity_step_look = {"step_look", sizeof(tkr_look), step_look_columns};
+
+static const tkr_column task_look_columns[] = {
+    TKR_COLUMN(tkr_look, found),      TKR_OPTIONAL(tkr_look, own_state), TKR_OPTIONAL(tkr_look, transition_uuid),
+    TKR_OPTIONAL(tkr_look, from_state), TKR_OPTIONAL(tkr_look, to_state),  TKR_NULLABLE(tkr_look, sort_key),
+    TKR_END_COLUMNS,
+};
+const tkr_entity tkr_entity_task_look = {"task_look", sizeof(tkr_look), task_look_columns};
+
+/* ---- beginning ---- */
+
+static void make_ids(tkr_call *call, tkr_move *m)
+{
+    tkr_new_ids(call, 2 * m->count, m->others);
+    tkr_new_ids(call, m->count, m->ids);
+    for (size_t i = 0; i < m->count && call->status == TASKER_OK; i++) {
+        tasker_outcome *o = &m->outcomes[i];
+        if (!tasker_uuid_is_nil(&o->transition_uuid))
+            m->ids[i] = o->transition_uuid;
+        *o = (tasker_outcome){.transition_uuid = m->ids[i]};
+    }
+}
+
+bool tkr_move_begin(tkr_call *call, tkr_move **out, const tasker_uuid *keys, size_t count, tasker_outcome *outcomes)
+{
+    if (call->status == TASKER_OK && count == 0)
+        call->status = TASKER_NOOP;
+    if (call->status == TASKER_OK && keys == NULL)
+        tkr_refuse(call, TASKER_INVALID_ARGUMENT, "the keys are required");
+    if (call->status == TASKER_OK && count > (size_t)call->db->limits.rows)
+        tkr_refuse(call, TASKER_LIMIT_EXCEEDED, "%zu items, more than the %d allowed", count, call->db->limits.rows);
+    for (size_t i = 0; outcomes != NULL && call->status == TASKER_OK && i < count; i++)
+        tkr_check_reserved(call, outcomes[i].reserved, sizeof outcomes[i].reserved);
+    tkr_move *m = tkr_keep(call, sizeof *m);
+    if (m == NULL)
+        return false;
+    m->count = count;
+    m->keys = tkr_keep(call, count * sizeof *m->keys);
+    m->ids = tkr_keep(call, count * sizeof *m->ids);
+    m->others = tkr_keep(call, 2 * count * sizeof *m->others);
+    m->moved = tkr_keep(call, count * sizeof *m->moved);
+    m->outcomes = outcomes != NULL ? outcomes : tkr_keep(call, count * sizeof *m->outcomes);
+    if (call->status != TASKER_OK)
+        return false;
+    memcpy(m->keys, keys, count * sizeof *keys);
+    make_ids(call, m);
+    call->error->key = m->ids[0];
+    m->judge = tkr_move_judge;
+    *out = m;
+    return call->status == TASKER_OK;
+}
+
+static tasker_text keep_text(tkr_call *call, tasker_text text)
+{
+    char *copy = text.ptr != NULL ? tkr_keep(call, text.len + 1) : NULL;
+    if (copy == NULL)
+        return (tasker_text){0};
+    memcpy(copy, text.ptr, text.len);
+    return (tasker_text){copy, text.len};
+}
+
+bool tkr_move_keep_change(tkr_call *call, tkr_move *m, const tasker_change *change)
+{
+    tasker_error found;
+    if (change == NULL)
+        return true;
+    tkr_check_reserved(call, change->reserved, sizeof change->reserved);
+    m->change = *change;
+    m->change.actor = keep_text(call, change->actor);
+    m->change.reason = keep_text(call, change->reason);
+    tasker_text metadata = keep_text(call, (tasker_text){change->metadata.ptr, change->metadata.len});
+    m->change.metadata = (tasker_json){metadata.ptr, metadata.len};
+    if (metadata.ptr != NULL &&
+        tasker_json_check(m->change.metadata, TASKER_JSON_SHAPE_OBJECT, &call->db->limits, &found) != TASKER_OK)
+        tkr_refuse(call, found.status, "metadata: %s", found.message);
+    return call->status == TASKER_OK;
+}
+
+/* ---- reading ---- */
+
+typedef struct place {
+    tasker_uuid id;
+    size_t index;
+} place;
+
+static int by_id(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(tasker_uuid));
+}
+
+static void mark(tkr_move *m, size_t i, const moved *row)
+{
+    tasker_outcome *o = &m->outcomes[i];
+    m->moved[i] = true;
+    o->status = TASKER_OK;
+    o->from_state = row->from_state;
+    o->to_state = row->to_state;
+    o->sort_key = row->sort_key;
+    o->attempts = row->attempts;
+    o->moved = 1;
+}
+
+tasker_status tkr_move_read(tkr_call *call, tkr_move *m, uint32_t answer)
+{
+    int rows = tkr_rows(call, answer);
+    place *places = rows > 0 ? tkr_keep(call, m->count * sizeof *places) : NULL;
+    if (rows > 0 && places == NULL)
+        return call->status;
+    for (size_t i = 0; rows > 0 && i < m->count; i++)
+        places[i] = (place){m->ids[i], i};
+    if (rows > 0)
+        qsort(places, m->count, sizeof *places, by_id);
+    for (int i = 0; i < rows; i++) {
+        moved row;
+        tasker_status status = tkr_read_row(call, answer, i, &row);
+        if (status != TASKER_OK)
+            return status;
+        place *p = bsearch(&row.transition_uuid, places, m->count, sizeof *places, by_id);
+        if (p != NULL)
+            mark(m, p->index, &row);
+    }
+    if (rows == 0)
+        call->wrote = false; /* nothing of it happened */
+    return TASKER_OK;
+}
+
+/* ---- judging ---- */
+
+static bool is_source(const tkr_move *m, tasker_state state)
+{
+    return m->steps ? tasker_state_after_step_event(state, m->event) != TASKER_STATE_NONE
+                    : tasker_state_after_task_event(state, m->event) != TASKER_STATE_NONE;
+}
+
+static bool task_is_open(tasker_state state)
+{
+    return state == TASKER_STATE_PENDING || state == TASKER_STATE_IN_PROGRESS;
+}
+
+tasker_status tkr_move_judge(tkr_move *m, size_t i, const tkr_look *look)
+{
+    (void)i;
+    tasker_state target = tkr_state_target(m->steps, m->event);
+    if (!look->found)
+        return TASKER_NOT_FOUND;
+    if (look->own_state == target)
+        return TASKER_OK;
+    if (look->own_state != TASKER_STATE_NONE)
+        return TASKER_DUPLICATE; /* the key was used for something else */
+    if (m->change.has_expected_sort_key && look->sort_key != m->change.expected_sort_key)
+        return TASKER_CONFLICT;
+    if (look->to_state == target)
+        return TASKER_NOOP;
+    if (!is_source(m, look->to_state))
+        return TASKER_INVALID_TRANSITION;
+    bool starts = m->steps && (m->event == TASKER_EVENT_START || m->event == TASKER_EVENT_ENQUEUE);
+    if (starts && (look->unmet_parents > 0 || !look->retry_eligible || look->waiting || !task_is_open(look->task_state)))
+        return TASKER_GUARD_FAILED;
+    if (!m->steps && tkr_state_guard(false, look->to_state, m->event) != TKR_GUARD_NONE)
+        return TASKER_GUARD_FAILED;
+    return TASKER_CONFLICT; /* nothing stands in the way now: it did a moment ago */
+}
+
+static void take_look(tkr_move *m, size_t i, const tkr_look *look)
+{
+    tasker_outcome *o = &m->outcomes[i];
+    o->from_state = look->from_state;
+    o->to_state = look->to_state;
+    o->sort_key = look->sort_key;
+    o->attempts = look->attempts;
+    o->unmet_parents = look->unmet_parents;
+    o->task_state = m->steps ? look->task_state : look->to_state;
+    o->has_next_attempt_at = look->has_next_attempt_at;
+    o->next_attempt_at = look->next_attempt_at;
+    o->status = m->judge(m, i, look);
+}
+
+static void add_look(tkr_call *call, const tkr_move *m)
+{
+    if (m->steps)
+        tkr_add_workflow_step_apply__look(call, m->keys, m->count, m->ids, m->count);
+    else
+        tkr_add_task_apply__look(call, m->keys, m->count, m->ids, m->count);
+}
+
+static void add_first_rows(tkr_call *call, const tkr_move *m)
+{
+    if (m->steps)
+        tkr_add_workflow_step_apply__begin(call, m->keys, m->count, m->others + m->count, m->count);
+    else
+        tkr_add_task_apply__begin(call, m->keys, m->count, m->others + m->count, m->count);
+}
+
+static tasker_status read_looks(tkr_call *call, tkr_move *m, bool *without_history)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        tkr_look look;
+        tasker_status status = tkr_read_row(call, 0, (int)i, &look);
+        if (status != TASKER_OK)
+            return status;
+        if (look.found && look.to_state == TASKER_STATE_NONE)
+            *without_history = true;
+        if (!m->moved[i])
+            take_look(m, i, &look);
+    }
+    return TASKER_OK;
+}
+
+tasker_status tkr_move_status(tkr_call *call, const tkr_move *m)
+{
+    bool all_noop = true;
+    for (size_t i = 0; i < m->count; i++) {
+        tasker_status status = m->outcomes[i].status;
+        all_noop = all_noop && status == TASKER_NOOP;
+        if (tasker_status_is_done(status))
+            continue;
+        char text[TASKER_UUID_TEXT_SIZE];
+        call->error->item = (int64_t)i;
+        call->error->key = m->ids[i];
+        return tkr_error_set(call->error, status, "%s %s is %s: %s", m->steps ? "step" : "task",
+                             tasker_uuid_format(&m->keys[i], text), tasker_state_name(m->outcomes[i].to_state),
+                             tasker_status_text(status));
+    }
+    return all_noop ? TASKER_NOOP : TASKER_OK;
+}
+
+/* ---- rounds ---- */
+
+static bool all_moved(const tkr_move *m)
+{
+    for (size_t i = 0; i < m->count; i++)
+        if (!m->moved[i])
+            return false;
+    return true;
+}
+
+static tasker_status conclude(tkr_call *call, tkr_move *m)
+{
+    if (call->held != NULL) {
+        tkr_give(call, call->held);
+        call->held = NULL;
+    }
+    return tkr_move_status(call, m);
+}
+
+static tasker_status finish(tkr_call *call)
+{
+    tkr_move *m = call->state;
+    if (m->phase == WROTE) {
+        tasker_status status = tkr_move_read(call, m, m->answer);
+        if (status == TASKER_OK && m->collect != NULL)
+            status = m->collect(call, m);
+        if (status != TASKER_OK)
+            return status;
+        if (all_moved(m))
+            return conclude(call, m);
+        m->phase = LOOKED;
+        add_look(call, m);
+        return TASKER_AGAIN;
+    }
+    bool without_history = false;
+    tasker_status status = read_looks(call, m, &without_history);
+    if (status != TASKER_OK)
+        return status;
+    if (!without_history || m->begun || m->add == NULL)
+        return conclude(call, m);
+    m->begun = true;
+    m->phase = WROTE;
+    add_first_rows(call, m);
+    m->add(call, m);
+    return TASKER_AGAIN;
+}
+
+tasker_status tkr_move_run(tkr_call *call, tkr_move *m, void *out)
+{
+    if (call->status == TASKER_OK) {
+        call->state = m;
+        if (m->add != NULL)
+            m->add(call, m);
+    }
+    return tkr_run(call, finish, out);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What all changes of state share: n items, the keys of the history rows to write, the rounds of an operation, and
+ * the verdict on every item.
+ *
+ * Round one is the operation's own flush: its guarded statement answers with the rows that moved. If all did, that
+ * was it. Else a look, in a statement of its own and so with a fresh snapshot, says how the others stand; steps or
+ * tasks without any history get their first row and the flush goes once more.
+ */
+#pragma once
+#include "statement/call.h"
+#include "tasker/lifecycle.h"
+
+typedef struct tkr_move tkr_move;
+
+/* How an item stands that did not move; one struct for steps and tasks. */
+typedef struct tkr_look {
+    bool found;
+    tasker_state own_state; /* to_state of the history row under the item's key, wherever; NONE: no such row */
+    tasker_uuid transition_uuid;
+    tasker_state from_state, to_state;
+    bool has_sort_key, has_attempts, has_unmet_parents, has_retry_eligible, retry_eligible, has_waiting, waiting;
+    int32_t sort_key, attempts, unmet_parents;
+    bool has_next_attempt_at;
+    tasker_time next_attempt_at;
+    tasker_state task_state;
+} tkr_look;
+
+struct tkr_move {
+    size_t count;
+    tasker_uuid *keys;   /* of the steps or tasks */
+    tasker_uuid *ids;    /* of the history rows to write */
+    tasker_uuid *others; /* of further rows the operation may write: 2 * count */
+    bool *moved;
+    tasker_outcome *outcomes; /* the caller's, or kept by the call */
+    bool steps;
+    tasker_event event;
+    tasker_change change; /* texts kept by the call */
+
+    void (*add)(tkr_call *call, tkr_move *move); /* the operation's flush; sets answer (and extra). NULL: added already */
+    uint32_t answer, extra; /* which statement of it says what moved, and which one brings what collect reads */
+    tasker_status (*collect)(tkr_call *call, tkr_move *move); /* NULL, or: read extra */
+    tasker_status (*judge)(tkr_move *move, size_t i, const tkr_look *look);
+    void *own; /* the operation's */
+    int phase;
+    bool begun;
+};
+
+/* Copies keys, makes ids. False: the call is refused, or there is nothing to do (status NOOP). */
+bool tkr_move_begin(tkr_call *call, tkr_move **out, const tasker_uuid *keys, size_t count, tasker_outcome *outcomes);
+
+/* Checks and keeps what the caller says about who and why. NULL is nobody. */
+bool tkr_move_keep_change(tkr_call *call, tkr_move *move, const tasker_change *change);
+
+tasker_status tkr_move_run(tkr_call *call, tkr_move *move, void *out);
+
+/* The usual verdict: resend, gone, there already, moved on, no arrow, guard. */
+tasker_status tkr_move_judge(tkr_move *move, size_t i, const tkr_look *look);
+
+/* Marks what the rows of answer i (entity moved) say. */
+tasker_status tkr_move_read(tkr_call *call, tkr_move *move, uint32_t answer);
+
+/* Of all items, for the return value; the first bad one is told in the error. */
+tasker_status tkr_move_status(tkr_call *call, const tkr_move *move);

@@ -1,0 +1,203 @@
+-- SPDX-License-Identifier: MIT
+-- Attempts of steps: taken, completed, failed. The shape of the writes is explained in lifecycle.sql.
+
+-- A step in error that may be tried again passes through pending on its way: two rows, one of them current.
+-- name: lease_take_steps writes many moved (workflow_step_uuids uuid[], transition_uuids uuid[], retry_uuids uuid[], actor text(128))
+WITH cur AS MATERIALIZED (
+    SELECT s.workflow_step_uuid, t.workflow_step_transition_uuid, t.to_state, t.sort_key, t.created_at,
+           i.transition_uuid, i.retry_uuid
+      FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS i (step_uuid, transition_uuid, retry_uuid)
+      JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
+      JOIN {schema}.tasker_workflow_step_transitions t
+           ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
+     WHERE t.to_state IN ('pending', 'enqueued', 'error')
+       AND NOT EXISTS (SELECT FROM {schema}.tasker_workflow_step_transitions o
+                        WHERE o.workflow_step_transition_uuid = i.transition_uuid)
+       AND (t.to_state = 'enqueued'
+            OR EXISTS (SELECT FROM {schema}.tasker_step_readiness_status r
+                        WHERE r.workflow_step_uuid = s.workflow_step_uuid AND r.ready_for_execution))
+       AND NOT EXISTS (SELECT FROM {schema}.tasker_task_transitions kt
+                        WHERE kt.task_uuid = s.task_uuid AND kt.most_recent
+                          AND kt.to_state NOT IN ('pending', 'in_progress'))
+     ORDER BY s.workflow_step_uuid
+       FOR NO KEY UPDATE OF s, t
+), flip AS (
+    UPDATE {schema}.tasker_workflow_step_transitions t
+       SET most_recent = false, updated_at = clock_timestamp() AT TIME ZONE 'UTC'
+      FROM cur
+     WHERE t.workflow_step_transition_uuid = cur.workflow_step_transition_uuid
+    RETURNING cur.*
+), upd AS (
+    UPDATE {schema}.tasker_workflow_steps s
+       SET in_process = true, attempts = coalesce(s.attempts, 0) + 1, last_attempted_at = n.now, updated_at = n.now
+      FROM flip
+     CROSS JOIN LATERAL (SELECT greatest(clock_timestamp() AT TIME ZONE 'UTC', flip.created_at) AS now) n
+     WHERE s.workflow_step_uuid = flip.workflow_step_uuid
+    RETURNING flip.*, s.attempts, n.now
+), ins AS (
+    INSERT INTO {schema}.tasker_workflow_step_transitions
+           (workflow_step_transition_uuid, workflow_step_uuid, to_state, from_state, metadata, sort_key, most_recent,
+            created_at, updated_at)
+    SELECT r.id, upd.workflow_step_uuid, r.to_state, r.from_state,
+           jsonb_strip_nulls(jsonb_build_object('event', r.event, 'actor', $4, 'attempt_number', upd.attempts)),
+           upd.sort_key + r.step, r.most_recent, upd.now, upd.now
+      FROM upd
+     CROSS JOIN LATERAL (
+           SELECT upd.retry_uuid, 'pending', 'error', 'retry', 1, false WHERE upd.to_state = 'error'
+           UNION ALL
+           SELECT upd.transition_uuid, 'in_progress', CASE WHEN upd.to_state = 'error' THEN 'pending' ELSE upd.to_state END,
+                  'start', CASE WHEN upd.to_state = 'error' THEN 2 ELSE 1 END, true
+           ) AS r (id, to_state, from_state, event, step, most_recent)
+    RETURNING workflow_step_transition_uuid, sort_key, most_recent
+)
+SELECT upd.workflow_step_uuid AS key, upd.transition_uuid AS transition_uuid, upd.to_state::text AS from_state,
+       'in_progress'::text AS to_state, ins.sort_key::int4 AS sort_key, upd.attempts::int4 AS attempts
+  FROM upd
+  JOIN ins ON ins.workflow_step_transition_uuid = upd.transition_uuid;
+
+-- What the worker needs, for the attempts that are current now.
+-- name: lease_take_steps__context reads many lease (transition_uuids uuid[])
+SELECT s.task_uuid AS task_uuid,
+       s.workflow_step_uuid AS workflow_step_uuid,
+       t.workflow_step_transition_uuid AS token,
+       coalesce(s.attempts, 0)::int4 AS attempt,
+       coalesce(s.retry_limit, 3)::int4 AS retry_limit,
+       t.created_at::timestamp AS taken_at,
+       tn.name::text AS namespace_name,
+       nt.name::text AS task_name,
+       nt.version::text AS version,
+       ns.name::text AS step_name,
+       ds.name::text AS dependent_system_name,
+       k.context AS context,
+       s.inputs AS inputs
+  FROM {schema}.tasker_workflow_step_transitions t
+  JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = t.workflow_step_uuid
+  JOIN {schema}.tasker_tasks k ON k.task_uuid = s.task_uuid
+  JOIN {schema}.tasker_named_tasks nt ON nt.named_task_uuid = k.named_task_uuid
+  JOIN {schema}.tasker_task_namespaces tn ON tn.task_namespace_uuid = nt.task_namespace_uuid
+  JOIN {schema}.tasker_named_steps ns ON ns.named_step_uuid = s.named_step_uuid
+  JOIN {schema}.tasker_dependent_systems ds ON ds.dependent_system_uuid = ns.dependent_system_uuid
+ WHERE t.workflow_step_transition_uuid = ANY ($1)
+   AND t.most_recent
+ ORDER BY s.workflow_step_uuid;
+
+-- Fenced by the row that began the attempt: it must be the current one.
+-- name: lease_complete writes many moved (workflow_step_uuids uuid[], tokens uuid[], transition_uuids uuid[], results jsonb[], metadata jsonb[])
+WITH cur AS MATERIALIZED (
+    SELECT s.workflow_step_uuid, t.workflow_step_transition_uuid, t.sort_key, t.created_at, t.metadata ->> 'actor' AS actor,
+           i.transition_uuid, i.results, i.metadata
+      FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::jsonb[], $5::jsonb[])
+           AS i (step_uuid, token, transition_uuid, results, metadata)
+      JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
+      JOIN {schema}.tasker_workflow_step_transitions t
+           ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
+     WHERE t.to_state = 'in_progress'
+       AND t.workflow_step_transition_uuid = i.token
+     ORDER BY s.workflow_step_uuid
+       FOR NO KEY UPDATE OF s, t
+), flip AS (
+    UPDATE {schema}.tasker_workflow_step_transitions t
+       SET most_recent = false, updated_at = clock_timestamp() AT TIME ZONE 'UTC'
+      FROM cur
+     WHERE t.workflow_step_transition_uuid = cur.workflow_step_transition_uuid
+    RETURNING cur.*
+), upd AS (
+    UPDATE {schema}.tasker_workflow_steps s
+       SET processed = true, in_process = false, processed_at = n.now, results = flip.results,
+           backoff_request_seconds = NULL, updated_at = n.now
+      FROM flip
+     CROSS JOIN LATERAL (SELECT greatest(clock_timestamp() AT TIME ZONE 'UTC', flip.created_at) AS now) n
+     WHERE s.workflow_step_uuid = flip.workflow_step_uuid
+    RETURNING flip.*, s.attempts, n.now
+), ins AS (
+    INSERT INTO {schema}.tasker_workflow_step_transitions
+           (workflow_step_transition_uuid, workflow_step_uuid, to_state, from_state, metadata, sort_key, most_recent,
+            created_at, updated_at)
+    SELECT upd.transition_uuid, upd.workflow_step_uuid, 'complete', 'in_progress',
+           jsonb_strip_nulls(jsonb_build_object(
+               'event', 'complete', 'actor', upd.actor, 'attempt_number', upd.attempts,
+               'execution_duration', extract(epoch FROM upd.now - upd.created_at))) || coalesce(upd.metadata, '{}'),
+           upd.sort_key + 1, true, upd.now, upd.now
+      FROM upd
+    RETURNING workflow_step_uuid
+)
+SELECT upd.workflow_step_uuid AS key, upd.transition_uuid AS transition_uuid, 'in_progress'::text AS from_state,
+       'complete'::text AS to_state, (upd.sort_key + 1)::int4 AS sort_key, coalesce(upd.attempts, 0)::int4 AS attempts
+  FROM upd
+  JOIN ins ON ins.workflow_step_uuid = upd.workflow_step_uuid;
+
+-- Error, and on to pending while attempts last. The delay is 2^attempts s, at most 300, with up to 10 % more or less
+-- (jitter is drawn by the client between -1 and 1), or what the caller asked for (-1: nothing). It runs from now; since
+-- the column counts from the start of the attempt, the time since then is added, rounded up to whole seconds.
+-- name: lease_fail writes many moved (workflow_step_uuids uuid[], tokens uuid[], transition_uuids uuid[], retry_uuids uuid[], permanents bool[], retry_after_seconds int4[], error_messages text[], error_types text[], metadata jsonb[], jitter float8)
+WITH cur AS MATERIALIZED (
+    SELECT s.workflow_step_uuid, t.workflow_step_transition_uuid, t.sort_key, t.created_at, t.metadata ->> 'actor' AS actor,
+           i.transition_uuid, i.retry_uuid, i.retry_after, i.error_message, i.error_type, i.metadata,
+           s.attempts, s.last_attempted_at,
+           s.retryable AND NOT i.permanent AND coalesce(s.attempts, 0) < coalesce(s.retry_limit, 3) AS again
+      FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bool[], $6::int4[], $7::text[], $8::text[],
+                  $9::jsonb[])
+           AS i (step_uuid, token, transition_uuid, retry_uuid, permanent, retry_after, error_message, error_type,
+                 metadata)
+      JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
+      JOIN {schema}.tasker_workflow_step_transitions t
+           ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
+     WHERE t.to_state = 'in_progress'
+       AND t.workflow_step_transition_uuid = i.token
+     ORDER BY s.workflow_step_uuid
+       FOR NO KEY UPDATE OF s, t
+), flip AS (
+    UPDATE {schema}.tasker_workflow_step_transitions t
+       SET most_recent = false, updated_at = clock_timestamp() AT TIME ZONE 'UTC'
+      FROM cur
+     WHERE t.workflow_step_transition_uuid = cur.workflow_step_transition_uuid
+    RETURNING cur.*
+), upd AS (
+    UPDATE {schema}.tasker_workflow_steps s
+       SET in_process = false,
+           backoff_request_seconds = CASE WHEN flip.again THEN
+               ceil(d.delay + extract(epoch FROM n.now - coalesce(flip.last_attempted_at, n.now)))::integer END,
+           updated_at = n.now
+      FROM flip
+     CROSS JOIN LATERAL (SELECT greatest(clock_timestamp() AT TIME ZONE 'UTC', flip.created_at) AS now) n
+     CROSS JOIN LATERAL (
+           SELECT CASE WHEN flip.retry_after >= 0 THEN least(flip.retry_after, 300)::float8
+                       WHEN p.base < 10 THEN p.base
+                       ELSE p.base * (1 + 0.1 * $10) END AS delay
+             FROM (SELECT least(power(2, least(coalesce(flip.attempts, 0), 9)), 300) AS base) p) d
+     WHERE s.workflow_step_uuid = flip.workflow_step_uuid
+    RETURNING flip.*, n.now, s.backoff_request_seconds,
+              s.last_attempted_at + s.backoff_request_seconds * interval '1 second' AS backoff_until
+), ins AS (
+    INSERT INTO {schema}.tasker_workflow_step_transitions
+           (workflow_step_transition_uuid, workflow_step_uuid, to_state, from_state, metadata, sort_key, most_recent,
+            created_at, updated_at)
+    SELECT r.id, upd.workflow_step_uuid, r.to_state, r.from_state, r.metadata, upd.sort_key + r.step, r.most_recent,
+           upd.now, upd.now
+      FROM upd
+     CROSS JOIN LATERAL (
+           SELECT upd.transition_uuid, 'error', 'in_progress', 1, NOT upd.again,
+                  jsonb_strip_nulls(jsonb_build_object(
+                      'event', 'fail', 'actor', upd.actor, 'attempt_number', upd.attempts,
+                      'error_message', upd.error_message, 'error_type', upd.error_type, 'retryable', upd.again,
+                      'retry_available', upd.again, 'backoff_seconds', upd.backoff_request_seconds,
+                      'backoff_until', to_char(upd.backoff_until, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')))
+                      || coalesce(upd.metadata, '{}')
+           UNION ALL
+           SELECT upd.retry_uuid, 'pending', 'error', 2, true,
+                  jsonb_strip_nulls(jsonb_build_object(
+                      'event', 'retry', 'actor', upd.actor, 'attempt_number', upd.attempts, 'retry_attempt', true))
+            WHERE upd.again
+           ) AS r (id, to_state, from_state, step, most_recent, metadata)
+    RETURNING workflow_step_uuid, to_state, sort_key, most_recent
+)
+SELECT upd.workflow_step_uuid AS key, upd.transition_uuid AS transition_uuid, 'in_progress'::text AS from_state,
+       ins.to_state::text AS to_state, ins.sort_key::int4 AS sort_key, coalesce(upd.attempts, 0)::int4 AS attempts
+  FROM upd
+  JOIN ins ON ins.workflow_step_uuid = upd.workflow_step_uuid AND ins.most_recent;
+
+-- When each of these steps can start again.
+-- name: lease_fail__next reads many step_next (workflow_step_uuids uuid[])
+SELECT r.workflow_step_uuid AS key, r.next_retry_at::timestamp AS next_attempt_at
+  FROM {schema}.tasker_step_readiness_status r
+ WHERE r.workflow_step_uuid = ANY ($1);

@@ -1,0 +1,338 @@
+-- SPDX-License-Identifier: MIT
+-- Changes of state. The shape is always the same:
+--
+--   cur   locks entity row and current history row, in key order, if state and guard allow the move;
+--   flip  takes the mark of being current off that row: whoever waited on it finds it changed and gets nothing;
+--   ins   writes the new current row, drawn from flip, so the unique index never sees two;
+--   last  the entity's own columns follow.
+--
+-- Rows that come back moved. For the others a second statement, with a snapshot of its own, tells why. A condition on
+-- rows that are not locked (parents, the task) is as old as the snapshot: "parents done" never becomes false again.
+
+-- A history without rows counts as pending; the row is written when somebody first needs to move it.
+-- name: workflow_step_apply__begin writes none (workflow_step_uuids uuid[], transition_uuids uuid[])
+INSERT INTO {schema}.tasker_workflow_step_transitions
+       (workflow_step_transition_uuid, workflow_step_uuid, to_state, sort_key, most_recent, created_at, updated_at)
+SELECT i.transition_uuid, s.workflow_step_uuid, 'pending', 1, true, n.now, n.now
+  FROM unnest($1::uuid[], $2::uuid[]) AS i (step_uuid, transition_uuid)
+  JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
+ CROSS JOIN LATERAL (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) n
+ WHERE NOT EXISTS (SELECT FROM {schema}.tasker_workflow_step_transitions t
+                    WHERE t.workflow_step_uuid = s.workflow_step_uuid)
+ON CONFLICT (workflow_step_uuid, most_recent) WHERE most_recent DO NOTHING;
+
+-- name: task_apply__begin writes none (task_uuids uuid[], transition_uuids uuid[])
+INSERT INTO {schema}.tasker_task_transitions
+       (task_transition_uuid, task_uuid, to_state, sort_key, most_recent, created_at, updated_at)
+SELECT i.transition_uuid, k.task_uuid, 'pending', 1, true, n.now, n.now
+  FROM unnest($1::uuid[], $2::uuid[]) AS i (task_uuid, transition_uuid)
+  JOIN {schema}.tasker_tasks k ON k.task_uuid = i.task_uuid
+ CROSS JOIN LATERAL (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) n
+ WHERE NOT EXISTS (SELECT FROM {schema}.tasker_task_transitions t WHERE t.task_uuid = k.task_uuid)
+ON CONFLICT (task_uuid, most_recent) WHERE most_recent DO NOTHING;
+
+-- Whoever decides for a whole task, or steps in from outside, holds the task row first.
+-- name: workflow_step_apply__lock_tasks runs none (workflow_step_uuids uuid[])
+SELECT
+  FROM {schema}.tasker_tasks k
+ WHERE k.task_uuid IN (SELECT s.task_uuid FROM {schema}.tasker_workflow_steps s WHERE s.workflow_step_uuid = ANY ($1))
+ ORDER BY k.task_uuid
+   FOR NO KEY UPDATE OF k;
+
+-- name: task_apply__lock runs none (task_uuids uuid[])
+SELECT FROM {schema}.tasker_tasks k WHERE k.task_uuid = ANY ($1) ORDER BY k.task_uuid FOR NO KEY UPDATE OF k;
+
+-- The task of a step that is about to start, or to be enqueued, begins. Before the step, as the lock order wants it.
+-- name: workflow_step_apply__start_tasks writes none (workflow_step_uuids uuid[], transition_uuids uuid[], sources text[], actor text?)
+WITH cur AS MATERIALIZED (
+    SELECT k.task_uuid, t.task_transition_uuid, t.sort_key, t.created_at
+      FROM {schema}.tasker_tasks k
+      JOIN {schema}.tasker_task_transitions t ON t.task_uuid = k.task_uuid AND t.most_recent
+     WHERE t.to_state = 'pending'
+       AND NOT k.complete
+       AND k.task_uuid IN (
+           SELECT s.task_uuid
+             FROM {schema}.tasker_workflow_steps s
+             JOIN {schema}.tasker_workflow_step_transitions st
+                  ON st.workflow_step_uuid = s.workflow_step_uuid AND st.most_recent
+            WHERE s.workflow_step_uuid = ANY ($1) AND st.to_state = ANY ($3))
+     ORDER BY k.task_uuid
+       FOR NO KEY UPDATE OF k, t
+), flip AS (
+    UPDATE {schema}.tasker_task_transitions t
+       SET most_recent = false, updated_at = clock_timestamp() AT TIME ZONE 'UTC'
+      FROM cur
+     WHERE t.task_transition_uuid = cur.task_transition_uuid
+    RETURNING cur.*
+), ids AS (
+    SELECT DISTINCT ON (s.task_uuid) s.task_uuid, i.transition_uuid
+      FROM unnest($1::uuid[], $2::uuid[]) AS i (step_uuid, transition_uuid)
+      JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
+     ORDER BY s.task_uuid, i.transition_uuid
+)
+INSERT INTO {schema}.tasker_task_transitions
+       (task_transition_uuid, task_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at, updated_at)
+SELECT ids.transition_uuid, flip.task_uuid, 'in_progress', 'pending',
+       jsonb_strip_nulls(jsonb_build_object('event', 'start', 'actor', $4)), flip.sort_key + 1, true, n.now, n.now
+  FROM flip
+  JOIN ids ON ids.task_uuid = flip.task_uuid
+ CROSS JOIN LATERAL (SELECT greatest(clock_timestamp() AT TIME ZONE 'UTC', flip.created_at) AS now) n;
+
+-- Any one arrow of the step table but those that leases own. guarded: parents done, retries left, waits over.
+-- name: workflow_step_apply writes many moved (workflow_step_uuids uuid[], transition_uuids uuid[], sources text[], target text, guarded bool, expected_sort_key int4?, event text, actor text?, reason text?, metadata jsonb?)
+WITH cur AS MATERIALIZED (
+    SELECT s.workflow_step_uuid, t.workflow_step_transition_uuid, t.to_state, t.sort_key, t.created_at,
+           i.transition_uuid
+      FROM unnest($1::uuid[], $2::uuid[]) AS i (step_uuid, transition_uuid)
+      JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
+      JOIN {schema}.tasker_workflow_step_transitions t
+           ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
+     WHERE t.to_state = ANY ($3)
+       AND ($6 IS NULL OR t.sort_key = $6)
+       AND NOT EXISTS (SELECT FROM {schema}.tasker_workflow_step_transitions o
+                        WHERE o.workflow_step_transition_uuid = i.transition_uuid)
+       AND (NOT $5
+            OR ((t.to_state = 'enqueued'
+                 OR EXISTS (SELECT FROM {schema}.tasker_step_readiness_status r
+                             WHERE r.workflow_step_uuid = s.workflow_step_uuid AND r.ready_for_execution))
+                AND NOT EXISTS (SELECT FROM {schema}.tasker_task_transitions kt
+                                 WHERE kt.task_uuid = s.task_uuid AND kt.most_recent
+                                   AND kt.to_state NOT IN ('pending', 'in_progress'))))
+     ORDER BY s.workflow_step_uuid
+       FOR NO KEY UPDATE OF s, t
+), flip AS (
+    UPDATE {schema}.tasker_workflow_step_transitions t
+       SET most_recent = false, updated_at = clock_timestamp() AT TIME ZONE 'UTC'
+      FROM cur
+     WHERE t.workflow_step_transition_uuid = cur.workflow_step_transition_uuid
+    RETURNING cur.*
+), ins AS (
+    INSERT INTO {schema}.tasker_workflow_step_transitions
+           (workflow_step_transition_uuid, workflow_step_uuid, to_state, from_state, metadata, sort_key, most_recent,
+            created_at, updated_at)
+    SELECT flip.transition_uuid, flip.workflow_step_uuid, $4, flip.to_state,
+           jsonb_strip_nulls(jsonb_build_object('event', $7, 'actor', $8, 'reason', $9)) || coalesce($10, '{}'),
+           flip.sort_key + 1, true, n.now, n.now
+      FROM flip
+     CROSS JOIN LATERAL (SELECT greatest(clock_timestamp() AT TIME ZONE 'UTC', flip.created_at) AS now) n
+    RETURNING workflow_step_transition_uuid, workflow_step_uuid, from_state, to_state, sort_key, created_at
+)
+UPDATE {schema}.tasker_workflow_steps s
+   SET in_process = ($4 = 'in_progress'),
+       processed = ($4 IN ('complete', 'resolved_manually')),
+       processed_at = CASE WHEN $4 IN ('complete', 'resolved_manually') THEN ins.created_at END,
+       attempts = CASE WHEN $4 = 'in_progress' THEN coalesce(s.attempts, 0) + 1
+                       WHEN $4 = 'pending' AND NOT (s.retryable AND coalesce(s.attempts, 0) < coalesce(s.retry_limit, 3))
+                       THEN 0
+                       ELSE s.attempts END,
+       last_attempted_at = CASE WHEN $4 = 'in_progress' THEN ins.created_at ELSE s.last_attempted_at END,
+       backoff_request_seconds = CASE WHEN $4 IN ('enqueued', 'in_progress') THEN s.backoff_request_seconds END,
+       updated_at = ins.created_at
+  FROM ins
+ WHERE s.workflow_step_uuid = ins.workflow_step_uuid
+RETURNING ins.workflow_step_uuid AS key, ins.workflow_step_transition_uuid AS transition_uuid,
+          ins.from_state::text AS from_state, ins.to_state::text AS to_state, ins.sort_key::int4 AS sort_key,
+          coalesce(s.attempts, 0)::int4 AS attempts;
+
+-- How each step stands now, and whether the history holds the row that was to be written. In the order asked.
+-- name: workflow_step_apply__look reads many step_look (workflow_step_uuids uuid[], transition_uuids uuid[])
+SELECT s.workflow_step_uuid IS NOT NULL AS found,
+       (SELECT o.to_state::text
+          FROM {schema}.tasker_workflow_step_transitions o
+         WHERE o.workflow_step_transition_uuid = i.transition_uuid) AS own_state,
+       t.workflow_step_transition_uuid AS transition_uuid,
+       t.from_state::text AS from_state,
+       t.to_state::text AS to_state,
+       t.sort_key::int4 AS sort_key,
+       r.attempts::int4 AS attempts,
+       (r.total_parents - r.completed_parents)::int4 AS unmet_parents,
+       r.retry_eligible AS retry_eligible,
+       r.next_retry_at > (now() AT TIME ZONE 'UTC') AS waiting,
+       r.next_retry_at::timestamp AS next_attempt_at,
+       coalesce(kt.to_state, CASE WHEN s.task_uuid IS NOT NULL THEN 'pending' END)::text AS task_state
+  FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS i (step_uuid, transition_uuid, n)
+  LEFT JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
+  LEFT JOIN {schema}.tasker_workflow_step_transitions t
+         ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
+  LEFT JOIN {schema}.tasker_task_transitions kt ON kt.task_uuid = s.task_uuid AND kt.most_recent
+  LEFT JOIN {schema}.tasker_step_readiness_status r ON r.workflow_step_uuid = s.workflow_step_uuid
+ ORDER BY i.n;
+
+-- Any one arrow of the task table. guard: 1 all steps done, 2 all steps at their end, 0 none.
+-- A task that leaves pending and in_progress holds no claim any more.
+-- name: task_apply writes many moved (task_uuids uuid[], transition_uuids uuid[], sources text[], target text, guard int4, expected_sort_key int4?, event text, actor text?, reason text?, metadata jsonb?)
+WITH cur AS MATERIALIZED (
+    SELECT k.task_uuid, t.task_transition_uuid, t.to_state, t.sort_key, t.created_at, i.transition_uuid
+      FROM unnest($1::uuid[], $2::uuid[]) AS i (task_uuid, transition_uuid)
+      JOIN {schema}.tasker_tasks k ON k.task_uuid = i.task_uuid
+      JOIN {schema}.tasker_task_transitions t ON t.task_uuid = k.task_uuid AND t.most_recent
+     WHERE t.to_state = ANY ($3)
+       AND ($6 IS NULL OR t.sort_key = $6)
+       AND NOT EXISTS (SELECT FROM {schema}.tasker_task_transitions o WHERE o.task_transition_uuid = i.transition_uuid)
+       AND ($5 = 0 OR NOT EXISTS (
+           SELECT FROM {schema}.tasker_workflow_steps s
+             LEFT JOIN {schema}.tasker_workflow_step_transitions st
+                    ON st.workflow_step_uuid = s.workflow_step_uuid AND st.most_recent
+            WHERE s.task_uuid = k.task_uuid
+              AND coalesce(st.to_state, 'pending') NOT IN ('complete', 'resolved_manually')
+              AND ($5 = 1 OR st.to_state IS DISTINCT FROM 'cancelled')))
+     ORDER BY k.task_uuid
+       FOR NO KEY UPDATE OF k, t
+), flip AS (
+    UPDATE {schema}.tasker_task_transitions t
+       SET most_recent = false, updated_at = clock_timestamp() AT TIME ZONE 'UTC'
+      FROM cur
+     WHERE t.task_transition_uuid = cur.task_transition_uuid
+    RETURNING cur.*
+), ins AS (
+    INSERT INTO {schema}.tasker_task_transitions
+           (task_transition_uuid, task_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at,
+            updated_at)
+    SELECT flip.transition_uuid, flip.task_uuid, $4, flip.to_state,
+           jsonb_strip_nulls(jsonb_build_object('event', $7, 'actor', $8, 'reason', $9)) || coalesce($10, '{}'),
+           flip.sort_key + 1, true, n.now, n.now
+      FROM flip
+     CROSS JOIN LATERAL (SELECT greatest(clock_timestamp() AT TIME ZONE 'UTC', flip.created_at) AS now) n
+    RETURNING task_transition_uuid, task_uuid, from_state, to_state, sort_key, created_at
+)
+UPDATE {schema}.tasker_tasks k
+   SET complete = ($4 IN ('complete', 'resolved_manually')),
+       completed_at = CASE WHEN $4 IN ('complete', 'resolved_manually') THEN ins.created_at END,
+       claim_id = CASE WHEN $4 IN ('pending', 'in_progress') THEN k.claim_id END,
+       claimed_at = CASE WHEN $4 IN ('pending', 'in_progress') THEN k.claimed_at END,
+       claimed_by = CASE WHEN $4 IN ('pending', 'in_progress') THEN k.claimed_by END,
+       updated_at = ins.created_at
+  FROM ins
+ WHERE k.task_uuid = ins.task_uuid
+RETURNING ins.task_uuid AS key, ins.task_transition_uuid AS transition_uuid, ins.from_state::text AS from_state,
+          ins.to_state::text AS to_state, ins.sort_key::int4 AS sort_key, 0::int4 AS attempts;
+
+-- All steps done: complete, from pending by way of in_progress in the same statement. Being done never ends, so this
+-- needs no lock beyond the rows it moves.
+-- name: task_finalize writes many moved (task_uuids uuid[], transition_uuids uuid[], start_uuids uuid[], empty_too bool)
+WITH cur AS MATERIALIZED (
+    SELECT k.task_uuid, t.task_transition_uuid, t.to_state, t.sort_key, t.created_at, i.transition_uuid, i.start_uuid
+      FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS i (task_uuid, transition_uuid, start_uuid)
+      JOIN {schema}.tasker_tasks k ON k.task_uuid = i.task_uuid
+      JOIN {schema}.tasker_task_transitions t ON t.task_uuid = k.task_uuid AND t.most_recent
+     WHERE t.to_state IN ('pending', 'in_progress')
+       AND NOT EXISTS (SELECT FROM {schema}.tasker_task_transitions o WHERE o.task_transition_uuid = i.transition_uuid)
+       AND ($4 OR EXISTS (SELECT FROM {schema}.tasker_workflow_steps s WHERE s.task_uuid = k.task_uuid))
+       AND NOT EXISTS (
+           SELECT FROM {schema}.tasker_workflow_steps s
+             LEFT JOIN {schema}.tasker_workflow_step_transitions st
+                    ON st.workflow_step_uuid = s.workflow_step_uuid AND st.most_recent
+            WHERE s.task_uuid = k.task_uuid
+              AND coalesce(st.to_state, 'pending') NOT IN ('complete', 'resolved_manually'))
+     ORDER BY k.task_uuid
+       FOR NO KEY UPDATE OF k, t
+), flip AS (
+    UPDATE {schema}.tasker_task_transitions t
+       SET most_recent = false, updated_at = clock_timestamp() AT TIME ZONE 'UTC'
+      FROM cur
+     WHERE t.task_transition_uuid = cur.task_transition_uuid
+    RETURNING cur.*
+), ins AS (
+    INSERT INTO {schema}.tasker_task_transitions
+           (task_transition_uuid, task_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at,
+            updated_at)
+    SELECT r.id, flip.task_uuid, r.to_state, r.from_state, jsonb_build_object('event', r.event),
+           flip.sort_key + r.step, r.most_recent, n.now, n.now
+      FROM flip
+     CROSS JOIN LATERAL (SELECT greatest(clock_timestamp() AT TIME ZONE 'UTC', flip.created_at) AS now) n
+     CROSS JOIN LATERAL (
+           SELECT flip.start_uuid, 'in_progress', 'pending', 'start', 1, false WHERE flip.to_state = 'pending'
+           UNION ALL
+           SELECT flip.transition_uuid, 'complete', 'in_progress', 'complete',
+                  CASE WHEN flip.to_state = 'pending' THEN 2 ELSE 1 END, true
+           ) AS r (id, to_state, from_state, event, step, most_recent)
+    RETURNING task_transition_uuid, task_uuid, from_state, to_state, sort_key, most_recent, created_at
+)
+UPDATE {schema}.tasker_tasks k
+   SET complete = true, completed_at = ins.created_at, claim_id = NULL, claimed_at = NULL, claimed_by = NULL,
+       updated_at = ins.created_at
+  FROM ins
+ WHERE k.task_uuid = ins.task_uuid AND ins.most_recent
+RETURNING ins.task_uuid AS key, ins.task_transition_uuid AS transition_uuid, ins.from_state::text AS from_state,
+          ins.to_state::text AS to_state, ins.sort_key::int4 AS sort_key, 0::int4 AS attempts;
+
+-- Nothing can ever run again: error. Sent behind a lock on the task rows, because an operator may be about to make a
+-- failed step runnable, and operators lock the task row too.
+-- name: task_finalize__block writes many moved (task_uuids uuid[], transition_uuids uuid[], fail_fast bool)
+WITH cur AS MATERIALIZED (
+    SELECT k.task_uuid, t.task_transition_uuid, t.to_state, t.sort_key, t.created_at, i.transition_uuid
+      FROM unnest($1::uuid[], $2::uuid[]) AS i (task_uuid, transition_uuid)
+      JOIN {schema}.tasker_tasks k ON k.task_uuid = i.task_uuid
+      JOIN {schema}.tasker_task_transitions t ON t.task_uuid = k.task_uuid AND t.most_recent
+      JOIN {schema}.tasker_task_execution_contexts x ON x.task_uuid = k.task_uuid
+     WHERE t.to_state IN ('pending', 'in_progress')
+       AND NOT EXISTS (SELECT FROM {schema}.tasker_task_transitions o WHERE o.task_transition_uuid = i.transition_uuid)
+       AND x.blocked_steps + x.cancelled_steps > 0
+       AND ($3 OR x.ready_steps + x.in_progress_steps + x.enqueued_steps + x.waiting_steps = 0)
+     ORDER BY k.task_uuid
+       FOR NO KEY UPDATE OF k, t
+), flip AS (
+    UPDATE {schema}.tasker_task_transitions t
+       SET most_recent = false, updated_at = clock_timestamp() AT TIME ZONE 'UTC'
+      FROM cur
+     WHERE t.task_transition_uuid = cur.task_transition_uuid
+    RETURNING cur.*
+), ins AS (
+    INSERT INTO {schema}.tasker_task_transitions
+           (task_transition_uuid, task_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at,
+            updated_at)
+    SELECT flip.transition_uuid, flip.task_uuid, 'error', flip.to_state,
+           jsonb_build_object('event', 'fail', 'blocked_steps', (
+               SELECT coalesce(jsonb_agg(r.workflow_step_uuid ORDER BY r.workflow_step_uuid), '[]')
+                 FROM {schema}.tasker_step_readiness_status r
+                WHERE r.task_uuid = flip.task_uuid
+                  AND (r.current_state = 'cancelled'
+                       OR (r.current_state IN ('pending', 'error') AND NOT r.retry_eligible)))),
+           flip.sort_key + 1, true, n.now, n.now
+      FROM flip
+     CROSS JOIN LATERAL (SELECT greatest(clock_timestamp() AT TIME ZONE 'UTC', flip.created_at) AS now) n
+    RETURNING task_transition_uuid, task_uuid, from_state, to_state, sort_key, created_at
+)
+UPDATE {schema}.tasker_tasks k
+   SET claim_id = NULL, claimed_at = NULL, claimed_by = NULL, updated_at = ins.created_at
+  FROM ins
+ WHERE k.task_uuid = ins.task_uuid
+RETURNING ins.task_uuid AS key, ins.task_transition_uuid AS transition_uuid, ins.from_state::text AS from_state,
+          ins.to_state::text AS to_state, ins.sort_key::int4 AS sort_key, 0::int4 AS attempts;
+
+-- name: task_apply__look reads many task_look (task_uuids uuid[], transition_uuids uuid[])
+SELECT k.task_uuid IS NOT NULL AS found,
+       (SELECT o.to_state::text
+          FROM {schema}.tasker_task_transitions o
+         WHERE o.task_transition_uuid = i.transition_uuid) AS own_state,
+       t.task_transition_uuid AS transition_uuid,
+       t.from_state::text AS from_state,
+       t.to_state::text AS to_state,
+       t.sort_key::int4 AS sort_key
+  FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS i (task_uuid, transition_uuid, n)
+  LEFT JOIN {schema}.tasker_tasks k ON k.task_uuid = i.task_uuid
+  LEFT JOIN {schema}.tasker_task_transitions t ON t.task_uuid = k.task_uuid AND t.most_recent
+ ORDER BY i.n;
+
+-- Where a task stands when it could not be completed.
+-- name: task_finalize__look reads many task_decision (task_uuids uuid[], transition_uuids uuid[])
+SELECT k.task_uuid IS NOT NULL AS found,
+       (SELECT o.to_state::text
+          FROM {schema}.tasker_task_transitions o
+         WHERE o.task_transition_uuid = i.transition_uuid) AS own_state,
+       t.task_transition_uuid AS transition_uuid,
+       t.from_state::text AS from_state,
+       t.to_state::text AS to_state,
+       t.sort_key::int4 AS sort_key,
+       x.total_steps::int8 AS total_steps,
+       x.completed_steps::int8 AS completed_steps,
+       x.ready_steps::int8 AS ready_steps,
+       (x.in_progress_steps + x.enqueued_steps)::int8 AS busy_steps,
+       x.waiting_steps::int8 AS waiting_steps,
+       (x.blocked_steps + x.cancelled_steps)::int8 AS blocked_steps,
+       x.next_retry_at::timestamp AS next_attempt_at
+  FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS i (task_uuid, transition_uuid, n)
+  LEFT JOIN {schema}.tasker_tasks k ON k.task_uuid = i.task_uuid
+  LEFT JOIN {schema}.tasker_task_transitions t ON t.task_uuid = k.task_uuid AND t.most_recent
+  LEFT JOIN {schema}.tasker_task_execution_contexts x ON x.task_uuid = k.task_uuid
+ ORDER BY i.n;

@@ -1,0 +1,34 @@
+-- SPDX-License-Identifier: MIT
+-- Readiness of steps and the execution context of tasks, from the views that hold the rules.
+
+-- columns: step_readiness (workflow_step_uuid uuid, task_uuid uuid, named_step_uuid uuid, name text, current_state text,
+--          dependencies_satisfied bool, retry_eligible bool, ready_for_execution bool, last_failure_at timestamp,
+--          next_retry_at timestamp, total_parents int4, completed_parents int4, attempts int4, retry_limit int4,
+--          backoff_request_seconds int4, last_attempted_at timestamp)
+
+-- columns: execution_context (task_uuid uuid, named_task_uuid uuid, status text, total_steps int8, pending_steps int8,
+--          in_progress_steps int8, completed_steps int8, failed_steps int8, ready_steps int8, enqueued_steps int8,
+--          cancelled_steps int8, blocked_steps int8, waiting_steps int8, execution_status text,
+--          completion_percentage float8, next_retry_at timestamp)
+
+-- name: step_readiness_query__tasks reads many step_readiness (task_uuids uuid[], step_uuids uuid[]?, ready bool, blocked bool)
+SELECT {r.step_readiness}
+  FROM {schema}.tasker_step_readiness_status r
+ WHERE r.task_uuid = ANY ($1)
+   AND ($2 IS NULL OR r.workflow_step_uuid = ANY ($2))
+   AND (NOT $3 OR r.ready_for_execution)
+   AND (NOT $4 OR (r.current_state IN ('pending', 'error') AND NOT r.retry_eligible))
+ ORDER BY r.workflow_step_uuid;
+
+-- name: step_readiness_query__steps reads many step_readiness (step_uuids uuid[], ready bool, blocked bool)
+SELECT {r.step_readiness}
+  FROM {schema}.tasker_step_readiness_status r
+ WHERE r.workflow_step_uuid = ANY ($1)
+   AND (NOT $2 OR r.ready_for_execution)
+   AND (NOT $3 OR (r.current_state IN ('pending', 'error') AND NOT r.retry_eligible))
+ ORDER BY r.workflow_step_uuid;
+
+-- name: execution_context_get reads one execution_context (task_uuid uuid)
+SELECT {x.execution_context}
+  FROM {schema}.tasker_task_execution_contexts x
+ WHERE x.task_uuid = $1;

@@ -1,0 +1,85 @@
+-- SPDX-License-Identifier: MIT
+-- Creating whole workflows. The statements travel in one flush. The first inserts the task, or does nothing: because it
+-- is there already (a resend) or because its type is not registered. All others are gated by the identity that only
+-- this very try has, so they do nothing then, either.
+
+-- The context of the type's configuration lies below the task's own, key by key.
+-- name: workflow_create writes none (task_uuid uuid, identity_hash text, namespace_name text, name text, version text, step_names text[], step_systems text[], requested_at timestamp?, initiator text(128)?, source_system text(128)?, reason text(128)?, bypass_steps json?, tags jsonb?, context jsonb?, reference_id text(255)?, priority int4, claim_timeout_seconds int4)
+INSERT INTO {schema}.tasker_tasks
+       (task_uuid, named_task_uuid, complete, requested_at, initiator, source_system, reason, bypass_steps, tags,
+        context, identity_hash, reference_id, priority, claim_timeout_seconds, created_at, updated_at)
+SELECT $1, nt.named_task_uuid, false, coalesce($8, n.now), $9, $10, $11, $12, $13,
+       CASE WHEN jsonb_typeof(nt.configuration -> 'default_context') = 'object'
+            THEN (nt.configuration -> 'default_context') || coalesce($14, '{}') ELSE $14 END,
+       $2, $15, $16, $17, n.now, n.now
+  FROM {schema}.tasker_named_tasks nt
+  JOIN {schema}.tasker_task_namespaces ns ON ns.task_namespace_uuid = nt.task_namespace_uuid
+ CROSS JOIN (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) n
+ WHERE ns.name = $3
+   AND nt.name = $4
+   AND nt.version = $5
+   AND NOT EXISTS (
+       SELECT FROM unnest($6::text[], $7::text[]) AS i (name, system)
+        WHERE NOT EXISTS (
+              SELECT FROM {schema}.tasker_named_steps np
+                JOIN {schema}.tasker_dependent_systems ds ON ds.dependent_system_uuid = np.dependent_system_uuid
+               WHERE ds.name = i.system AND np.name = i.name))
+ON CONFLICT DO NOTHING;
+
+-- name: workflow_create__steps writes none (task_uuid uuid, identity_hash text, step_uuids uuid[], transition_uuids uuid[], names text[], systems text[], retryables bool[], skippables bool[], retry_limits int4[], inputs jsonb[])
+WITH input AS MATERIALIZED (
+    SELECT i.*, np.named_step_uuid, k.created_at AS now
+      FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::bool[], $8::bool[], $9::int4[], $10::jsonb[])
+           AS i (step_uuid, transition_uuid, name, system, retryable, skippable, retry_limit, inputs)
+      JOIN {schema}.tasker_dependent_systems ds ON ds.name = i.system
+      JOIN {schema}.tasker_named_steps np ON np.dependent_system_uuid = ds.dependent_system_uuid AND np.name = i.name
+      JOIN {schema}.tasker_tasks k ON k.task_uuid = $1 AND k.identity_hash = $2
+), steps AS (
+    INSERT INTO {schema}.tasker_workflow_steps
+           (workflow_step_uuid, task_uuid, named_step_uuid, retryable, retry_limit, in_process, processed, inputs,
+            skippable, created_at, updated_at)
+    SELECT i.step_uuid, $1, i.named_step_uuid, i.retryable, i.retry_limit, false, false, i.inputs, i.skippable, i.now,
+           i.now
+      FROM input i
+     ORDER BY i.step_uuid
+)
+INSERT INTO {schema}.tasker_workflow_step_transitions
+       (workflow_step_transition_uuid, workflow_step_uuid, to_state, sort_key, most_recent, created_at, updated_at)
+SELECT i.transition_uuid, i.step_uuid, 'pending', 1, true, i.now, i.now
+  FROM input i
+ ORDER BY i.step_uuid;
+
+-- name: workflow_create__edges writes none (task_uuid uuid, identity_hash text, edge_uuids uuid[], from_uuids uuid[], to_uuids uuid[], names text[])
+INSERT INTO {schema}.tasker_workflow_step_edges
+       (workflow_step_edge_uuid, from_step_uuid, to_step_uuid, name, created_at, updated_at)
+SELECT i.edge_uuid, i.from_uuid, i.to_uuid, i.name, k.created_at, k.created_at
+  FROM unnest($3::uuid[], $4::uuid[], $5::uuid[], $6::text[]) AS i (edge_uuid, from_uuid, to_uuid, name)
+  JOIN {schema}.tasker_tasks k ON k.task_uuid = $1 AND k.identity_hash = $2;
+
+-- name: workflow_create__transition writes none (task_uuid uuid, identity_hash text, transition_uuid uuid)
+INSERT INTO {schema}.tasker_task_transitions
+       (task_transition_uuid, task_uuid, to_state, sort_key, most_recent, created_at, updated_at)
+SELECT $3, k.task_uuid, 'pending', 1, true, k.created_at, k.created_at
+  FROM {schema}.tasker_tasks k
+ WHERE k.task_uuid = $1 AND k.identity_hash = $2;
+
+-- The steps of a task that was there already; a task without steps is one row without key.
+-- name: workflow_create__found reads many found_step (task_uuid uuid)
+SELECT s.workflow_step_uuid AS workflow_step_uuid, np.name::text AS name, ds.name::text AS system
+  FROM {schema}.tasker_tasks k
+  LEFT JOIN {schema}.tasker_workflow_steps s ON s.task_uuid = k.task_uuid
+  LEFT JOIN {schema}.tasker_named_steps np ON np.named_step_uuid = s.named_step_uuid
+  LEFT JOIN {schema}.tasker_dependent_systems ds ON ds.dependent_system_uuid = np.dependent_system_uuid
+ WHERE k.task_uuid = $1
+ ORDER BY s.workflow_step_uuid;
+
+-- name: workflow_create__missing reads many missing_step (namespace_name text, name text, version text, step_names text[], step_systems text[])
+SELECT EXISTS (SELECT FROM {schema}.tasker_named_tasks nt
+                 JOIN {schema}.tasker_task_namespaces ns ON ns.task_namespace_uuid = nt.task_namespace_uuid
+                WHERE ns.name = $1 AND nt.name = $2 AND nt.version = $3) AS task_registered,
+       (SELECT min(i.n) - 1
+          FROM unnest($4::text[], $5::text[]) WITH ORDINALITY AS i (name, system, n)
+         WHERE NOT EXISTS (
+               SELECT FROM {schema}.tasker_named_steps np
+                 JOIN {schema}.tasker_dependent_systems ds ON ds.dependent_system_uuid = np.dependent_system_uuid
+                WHERE ds.name = i.system AND np.name = i.name))::int8 AS first_missing;
