@@ -44,7 +44,7 @@ static void check_randomness(void)
     for (size_t i = 0; i < MANY; i++) {
         uint64_t low = low_of(&ids[i]);
         for (size_t bit = 0; bit < 54; bit++) {
-            ones[bit] += low >> bit & 1;
+            ones[bit] += (uint32_t)(low >> bit & 1);
         }
         for (size_t byte = 0; byte < 6; byte++) {
             bytes[byte][ids[i].bytes[10 + byte]]++;
