@@ -3,9 +3,7 @@
 #include <string.h>
 #include "model/move.h"
 #include "statements.h"
-#include "tasker/json.h"
 #include "tasker/lease.h"
-#include "value/error.h"
 
 /* lease is the first member of both item structs. */
 static const tasker_lease *lease_of(const void *items, size_t stride, size_t i)
@@ -60,12 +58,8 @@ static tkr_move *begin(tkr_call *call, const void *items, size_t stride, size_t 
 
 static void check_metadata(tkr_call *call, tasker_json metadata, size_t i)
 {
-    tasker_error found;
-    if (metadata.ptr == NULL || call->status != TASKER_OK ||
-        tasker_json_check(metadata, TASKER_JSON_SHAPE_OBJECT, &call->db->limits, &found) == TASKER_OK)
-        return;
-    tkr_refuse(call, found.status, "metadata: %s", found.message);
-    tkr_refuse_item(call, i);
+    if (call->status == TASKER_OK && !tkr_check_shape(call, "metadata", metadata, TASKER_JSON_SHAPE_OBJECT))
+        tkr_refuse_item(call, i);
 }
 
 tasker_status tasker_lease_complete(tasker_db *db, const tasker_completion *completions, size_t count,

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "statements.h"
-#include "tasker/json.h"
 #include "value/error.h"
 #include "value/state.h"
 
@@ -100,7 +99,6 @@ static tasker_text keep_text(tkr_call *call, tasker_text text)
 
 bool tkr_move_keep_change(tkr_call *call, tkr_move *m, const tasker_change *change)
 {
-    tasker_error found;
     if (change == NULL)
         return true;
     tkr_check_reserved(call, change->reserved, sizeof change->reserved);
@@ -109,10 +107,7 @@ bool tkr_move_keep_change(tkr_call *call, tkr_move *m, const tasker_change *chan
     m->change.reason = keep_text(call, change->reason);
     tasker_text metadata = keep_text(call, (tasker_text){change->metadata.ptr, change->metadata.len});
     m->change.metadata = (tasker_json){metadata.ptr, metadata.len};
-    if (metadata.ptr != NULL &&
-        tasker_json_check(m->change.metadata, TASKER_JSON_SHAPE_OBJECT, &call->db->limits, &found) != TASKER_OK)
-        tkr_refuse(call, found.status, "metadata: %s", found.message);
-    return call->status == TASKER_OK;
+    return tkr_check_shape(call, "metadata", m->change.metadata, TASKER_JSON_SHAPE_OBJECT);
 }
 
 /* ---- reading ---- */

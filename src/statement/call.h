@@ -9,6 +9,7 @@
 #pragma once
 #include "db/exchange.h"
 #include "row/row.h"
+#include "tasker/json.h"
 #include "tasker/uuid.h"
 
 typedef enum tkr_shape { TKR_SHAPE_NONE, TKR_SHAPE_ONE, TKR_SHAPE_MANY } tkr_shape;
@@ -88,6 +89,9 @@ tasker_status tkr_run_for_pointer(tkr_call *call, tkr_finish finish, void *out);
 
 /* A struct of the caller's is from a newer header when a reserved word of it is set. NULL structs have none. */
 void tkr_check_reserved(tkr_call *call, const void *words, size_t size);
+
+/* JSON of the wrong shape refuses the call; absent JSON has every shape. False: refused, now or before. */
+bool tkr_check_shape(tkr_call *call, const char *name, tasker_json json, tasker_json_shape shape);
 
 /* The common finishes, with the pointer at out set to NULL first. */
 tasker_status tkr_get(tkr_call *call, void *out);  /* the row, or NOT_FOUND */

@@ -7,7 +7,6 @@
 #include <string.h>
 #include "row/wire.h"
 #include "statement/call.h"
-#include "tasker/json.h"
 #include "value/text.h"
 
 static const uint32_t NULL_LENGTH = UINT32_MAX; /* -1 */
@@ -95,13 +94,20 @@ void tkr_put_text(tkr_call *call, const char *name, tasker_text value, size_t li
         put_bytes(call, value.ptr, value.len);
 }
 
-static bool check_json(tkr_call *call, const char *name, tasker_json value)
+bool tkr_check_shape(tkr_call *call, const char *name, tasker_json json, tasker_json_shape shape)
 {
     tasker_error found;
-    tasker_status status = tasker_json_check(value, TASKER_JSON_SHAPE_ANY, &call->db->limits, &found);
+    if (call->status != TASKER_OK || json.ptr == NULL)
+        return call->status == TASKER_OK;
+    tasker_status status = tasker_json_check(json, shape, &call->db->limits, &found);
     if (status != TASKER_OK)
         tkr_refuse(call, status, "%s: %s", name, found.message);
     return status == TASKER_OK;
+}
+
+static bool check_json(tkr_call *call, const char *name, tasker_json value)
+{
+    return tkr_check_shape(call, name, value, TASKER_JSON_SHAPE_ANY);
 }
 
 void tkr_put_json(tkr_call *call, const char *name, tasker_json value, bool null)

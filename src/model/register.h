@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/* The statements that register a type, for those who need them in a flush of their own. */
+#pragma once
+#include "model/plan.h"
+#include "statement/call.h"
+
+/* Adds up to five statements; what exists already is left alone. */
+void tkr_add_registration(tkr_call *call, const tkr_plan *plan);
