@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * run_workflow: reads a workflow from a file, creates a task of it, and drives the task to its end with simulated work.
- * This file is the way from one to the other; each part has a file of its own.
+ * run_workflow.c: reads a workflow from a file, creates a task of it, and drives the task to its end with simulated
+ * work. This file is the way from one to the other; each part has a file of its own in run_workflow/.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "dot.h"
-#include "drive.h"
-#include "invariants.h"
-#include "report.h"
-#include "resume.h"
-#include "say.h"
+#include "run_workflow/dot.h"
+#include "run_workflow/drive.h"
+#include "run_workflow/invariants.h"
+#include "run_workflow/report.h"
+#include "run_workflow/resume.h"
+#include "run_workflow/say.h"
 
 enum { AUTO_SECONDS = 4 };
 
