@@ -99,7 +99,7 @@ typedef struct create {
     bool looked;
 } create;
 
-static tasker_status give_row(tkr_call *call)
+tasker_status tkr_give_row(tkr_call *call)
 {
     void *row = NULL;
     tasker_status status = tkr_take_one(call, 0, &row);
@@ -110,7 +110,7 @@ static tasker_status finish_create(tkr_call *call)
 {
     create *c = (create *)(void *)call->context;
     if (tkr_rows(call, 0) > 0)
-        return give_row(call);
+        return tkr_give_row(call);
     if (c->looked)
         return tkr_error_set(call->error, TASKER_DUPLICATE, "%s: another row has this natural key",
                              call->answered[0]->entity->name);

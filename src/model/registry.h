@@ -28,6 +28,9 @@ tasker_status tkr_get_states(tkr_call *call, size_t count, tasker_state *out);
 /* Runs a statement that answers one flag. */
 tasker_status tkr_get_flag(tkr_call *call, bool *out);
 
+/* For finishes: the row of answer 0. */
+tasker_status tkr_give_row(tkr_call *call);
+
 /*
  * Runs a create whose insert does nothing on any conflict. Without a row, get (a statement with the key as its only
  * parameter) tells a resend, which is answered OK with the stored row, from a taken natural key: DUPLICATE.
