@@ -15,8 +15,11 @@
 #include "uuid_faults.h"
 
 #define EACH 64
+#if defined(__SANITIZE_THREAD__)
+#define FORKS 100
+#else
 #define FORKS 1000
-#define HAMMER_FORKS 1000
+#endif
 #define PATIENCE_SECONDS 100
 
 static tasker_uuid (*made)[EACH]; /* what the children made; the last row is the parent's */
@@ -177,7 +180,7 @@ static void forked_from_busy_threads(void **state)
     for (size_t i = 0; i < 2; i++) {
         assert_int_equal(pthread_create(&threads[i], NULL, hammer, i == 0 ? NULL : &hammering), 0);
     }
-    fork_often(plain_fork, HAMMER_FORKS);
+    fork_often(plain_fork, FORKS);
     hammering = false;
     for (size_t i = 0; i < 2; i++) {
         pthread_join(threads[i], NULL);
