@@ -204,8 +204,10 @@ static void take_look(tkr_move *m, size_t i, const tkr_look *look)
     o->attempts = look->attempts;
     o->unmet_parents = look->unmet_parents;
     o->task_state = m->steps ? look->task_state : look->to_state;
-    o->has_next_attempt_at = look->has_next_attempt_at;
-    o->next_attempt_at = look->next_attempt_at;
+    if (look->to_state == TASKER_STATE_PENDING || look->to_state == TASKER_STATE_ERROR) {
+        o->has_next_attempt_at = look->has_next_attempt_at;
+        o->next_attempt_at = look->next_attempt_at;
+    }
     o->status = m->judge(m, i, look);
 }
 
