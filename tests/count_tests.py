@@ -2,13 +2,15 @@
 """count_tests.py LOG...: adds up meson's testlog.json files and prints "N passed, N failed, N skipped".
 
 The tests inside a TAP program count one by one; a program that speaks no TAP counts as one test. A program that fails
-without a failing test inside (a crash, a time-out, a leak) is one failure more.
+without a failing test inside (a crash, a time-out, a leak) is one failure more. What the failing tests inside said goes
+to stderr, because meson keeps it to itself.
 """
 import json
 import re
 import sys
 
 RESULT = re.compile(r"^(not )?ok\b(?:.*#\s*(skip|todo)\b)?", re.IGNORECASE | re.MULTILINE)
+FAILURE = re.compile(r"^not ok\b.*(?:\n(?!ok\b|not ok\b|\d).*)*", re.MULTILINE)
 GOOD = {"OK": "passed", "EXPECTEDFAIL": "passed", "SKIP": "skipped"}
 
 count = {"passed": 0, "failed": 0, "skipped": 0}
@@ -17,6 +19,8 @@ for path in sys.argv[1:]:
         for program in map(json.loads, log):
             inside = ["skipped" if skip else "failed" if bad else "passed"
                       for bad, skip in RESULT.findall(program.get("stdout") or "")]
+            for failure in FAILURE.findall(program.get("stdout") or ""):
+                print("%s: %s" % (program["name"], failure.rstrip()), file=sys.stderr)
             result = GOOD.get(program["result"], "failed")
             if not inside or (result == "failed" and "failed" not in inside):
                 inside.append(result)
