@@ -76,7 +76,8 @@ static tasker_status collect(script *s)
         if (kind == PGRES_FATAL_ERROR)
             take_error(s, result);
         PQclear(result);
-        if (kind != PGRES_FATAL_ERROR && kind != PGRES_COMMAND_OK && kind != PGRES_TUPLES_OK)
+        if (kind != PGRES_FATAL_ERROR && kind != PGRES_COMMAND_OK && kind != PGRES_TUPLES_OK &&
+            kind != PGRES_EMPTY_QUERY)
             return taint(s, TASKER_PROTOCOL, "the server answered out of turn");
     }
     return TASKER_AGAIN;

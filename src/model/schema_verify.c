@@ -55,6 +55,13 @@ static tasker_status make_expected(tasker_db *db, tasker_schema_profile profile,
                          message);
 }
 
+static tasker_status set_plain(tasker_db *db)
+{
+    tkr_call call = tkr_begin(db);
+    tkr_add_schema_verify__plain(&call);
+    return tkr_done(&call);
+}
+
 static tasker_status compare(tasker_db *db, const tasker_schema_options *options, const tasker_findings **out)
 {
     tkr_schema_state found = {0};
@@ -66,6 +73,8 @@ static tasker_status compare(tasker_db *db, const tasker_schema_options *options
         status = name_scratch(db, scratch, sizeof scratch);
     if (status == TASKER_OK)
         status = make_expected(db, options != NULL ? options->profile : found.profile, scratch);
+    if (status == TASKER_OK)
+        status = set_plain(db);
     if (status != TASKER_OK)
         return status;
     tkr_call call = tkr_begin(db);

@@ -11,8 +11,8 @@ static bool failed_late; /* in the teardown, which cmocka reports but does not c
 
 static PGconn *connect_to(const char *database)
 {
-    const char *keywords[] = {"dbname", "application_name", NULL};
-    const char *values[] = {database, "tasker_test", NULL};
+    const char *keywords[] = {"dbname", "application_name", "options", NULL};
+    const char *values[] = {database, "tasker_test", "-c client_min_messages=warning", NULL};
     PGconn *conn = PQconnectdbParams(keywords, values, 0);
     if (PQstatus(conn) != CONNECTION_OK) {
         print_error("cannot connect: %s", PQerrorMessage(conn));
