@@ -44,8 +44,8 @@ typedef struct tasker_workflow_step_edge_filter {
 
 /*
  * Stores an edge. OK: stored, or it was there already under this very key (a resend). SELF_EDGE, DUPLICATE_EDGE,
- * CYCLE, FOREIGN_EDGE (steps of two tasks): nothing was written, a transaction goes on. REFERENCE_MISSING: no such
- * step. The row is yours.
+ * CYCLE, FOREIGN_EDGE (steps of two tasks): nothing was written, a transaction goes on. CONFLICT: the same, because a
+ * program that does not lock the task was at it too; try again. REFERENCE_MISSING: no such step. The row is yours.
  */
 TASKER_CALL tasker_workflow_step_edge_create(tasker_db *db, const tasker_workflow_step_edge_input *input,
                                              const tasker_workflow_step_edge **out);

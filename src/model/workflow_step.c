@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+#include "tasker/workflow_step.h"
+#include "model/registry.h"
+#include "statements.h"
+
+enum { RETRY_LIMIT = 3 }; /* where a row has none */
+
+static const tkr_column columns[] = {
+    TKR_COLUMN(tasker_workflow_step, workflow_step_uuid),
+    TKR_COLUMN(tasker_workflow_step, task_uuid),
+    TKR_COLUMN(tasker_workflow_step, named_step_uuid),
+    TKR_COLUMN(tasker_workflow_step, retryable),
+    TKR_NULLABLE(tasker_workflow_step, retry_limit),
+    TKR_COLUMN(tasker_workflow_step, in_process),
+    TKR_COLUMN(tasker_workflow_step, processed),
+    TKR_NULLABLE(tasker_workflow_step, processed_at),
+    TKR_NULLABLE(tasker_workflow_step, attempts),
+    TKR_NULLABLE(tasker_workflow_step, last_attempted_at),
+    TKR_NULLABLE(tasker_workflow_step, backoff_request_seconds),
+    TKR_OPTIONAL(tasker_workflow_step, inputs),
+    TKR_OPTIONAL(tasker_workflow_step, results),
+    TKR_COLUMN(tasker_workflow_step, skippable),
+    TKR_COLUMN(tasker_workflow_step, created_at),
+    TKR_COLUMN(tasker_workflow_step, updated_at),
+    TKR_OPTIONAL(tasker_workflow_step, claim_id),
+    TKR_OPTIONAL(tasker_workflow_step, reference_id),
+    TKR_COLUMN(tasker_workflow_step, priority),
+    TKR_COLUMN(tasker_workflow_step, claim_timeout_seconds),
+    TKR_END_COLUMNS,
+};
+const tkr_entity tkr_entity_workflow_step = {"workflow_step", sizeof(tasker_workflow_step), columns};
+
+static const tkr_column details_columns[] = {
+    TKR_INNER(tasker_workflow_step_details, step, &tkr_entity_workflow_step),
+    TKR_COLUMN(tasker_workflow_step_details, name),
+    TKR_COLUMN(tasker_workflow_step_details, dependent_system_name),
+    TKR_COLUMN(tasker_workflow_step_details, state),
+    TKR_COLUMN(tasker_workflow_step_details, state_since),
+    TKR_END_COLUMNS,
+};
+const tkr_entity tkr_entity_workflow_step_details = {"workflow_step_details", sizeof(tasker_workflow_step_details),
+                                                     details_columns};
+
+tasker_status tasker_workflow_step_create(tasker_db *db, const tasker_workflow_step_input *input,
+                                          const tasker_workflow_step **out)
+{
+    tkr_call call = tkr_begin(db);
+    tasker_uuid transition_uuid;
+    if (!tkr_check_input(&call, input, TKR_RESERVED(input)))
+        return tkr_abandon(&call);
+    if (input->has_retry_limit && input->retry_limit < 0)
+        tkr_refuse(&call, TASKER_INVALID_ARGUMENT, "retry_limit is negative");
+    tasker_uuid key = tkr_key(&call, &input->workflow_step_uuid);
+    if (tkr_new_ids(&call, 1, &transition_uuid))
+        tkr_add_workflow_step_create(&call, &key, tkr_given(&input->task_uuid), tkr_given(&input->named_step_uuid),
+                                     &transition_uuid, TKR_IF_HAS(input, retryable), TKR_IF_HAS(input, retry_limit),
+                                     TKR_IF_HAS(input, skippable), TKR_IF_HAS(input, priority), input->inputs,
+                                     input->reference_id);
+    return tkr_create(&call, TKR_STATEMENT_workflow_step_get, out);
+}
+
+tasker_status tasker_workflow_step_get(tasker_db *db, const tasker_uuid *workflow_step_uuid,
+                                       const tasker_workflow_step **out)
+{
+    tkr_call call = tkr_begin(db);
+    tkr_add_workflow_step_get(&call, workflow_step_uuid);
+    return tkr_get(&call, out);
+}
+
+tasker_status tasker_workflow_step_find_by_name(tasker_db *db, const tasker_uuid *task_uuid, tasker_text name,
+                                                const tasker_workflow_step **out)
+{
+    tkr_call call = tkr_begin(db);
+    tkr_add_workflow_step_find_by_name(&call, task_uuid, name);
+    return tkr_find(&call, out);
+}
+
+/* Both queries take the same parameters. */
+typedef __typeof__(tkr_add_workflow_step_query) *add_query;
+
+static tasker_status query(tasker_db *db, const tasker_workflow_step_filter *filter, const tasker_page *page,
+                           add_query add, void *out)
+{
+    static const tasker_workflow_step_filter all = {0};
+    const tasker_workflow_step_filter *f = filter != NULL ? filter : &all;
+    tkr_call call = tkr_begin(db);
+    tkr_page p = tkr_page_of(&call, page, TKR_ORDERS_OF_DATED | TKR_ORDER_BIT(TASKER_ORDER_PRIORITY));
+    p.recent_at = offsetof(tasker_workflow_step, last_attempted_at);
+    p.priority_at = offsetof(tasker_workflow_step, priority);
+    tkr_check_reserved(&call, f->reserved, sizeof f->reserved);
+    const tasker_text *states = tkr_state_names(&call, "states", f->states, f->state_count, false);
+    add(&call, f->workflow_step_uuids, f->workflow_step_uuid_count, f->task_uuids, f->task_uuid_count,
+        f->named_step_uuids, f->named_step_uuid_count, f->parents_of, f->children_of, states, f->state_count, f->name,
+        TKR_IF_HAS(f, processed), TKR_IF_HAS(f, in_process), TKR_IF_HAS(f, retryable), TKR_IF_HAS(f, results),
+        TKR_IF_HAS(&f->created, since), TKR_IF_HAS(&f->created, until), p.after, p.after_key, p.order, p.fetch);
+    return tkr_query_page(&call, &p, out);
+}
+
+tasker_status tasker_workflow_step_query(tasker_db *db, const tasker_workflow_step_filter *filter,
+                                         const tasker_page *page, const tasker_workflow_steps **out)
+{
+    return query(db, filter, page, tkr_add_workflow_step_query, out);
+}
+
+tasker_status tasker_workflow_step_query_details(tasker_db *db, const tasker_workflow_step_filter *filter,
+                                                 const tasker_page *page, const tasker_workflow_step_detail_list **out)
+{
+    return query(db, filter, page, tkr_add_workflow_step_query_details, out);
+}
+
+tasker_status tasker_workflow_step_get_states(tasker_db *db, const tasker_uuid *workflow_step_uuids, size_t count,
+                                              tasker_state *out)
+{
+    tkr_call call = tkr_begin(db);
+    tkr_add_workflow_step_get_states(&call, workflow_step_uuids, count);
+    return tkr_get_states(&call, count, out);
+}
+
+/* ---- what a row says by itself ---- */
+
+bool tasker_workflow_step_has_attempts_left(const tasker_workflow_step *step)
+{
+    int32_t attempts = step->has_attempts ? step->attempts : 0;
+    return attempts == 0 || attempts < (step->has_retry_limit ? step->retry_limit : RETRY_LIMIT);
+}
+
+/* Compared as differences, since a time may lie at either end of its range. */
+bool tasker_workflow_step_is_waiting(const tasker_workflow_step *step, tasker_time now)
+{
+    if (!step->has_backoff_request_seconds || !step->has_last_attempted_at)
+        return false;
+    int64_t backoff_us = (int64_t)step->backoff_request_seconds * 1000000, waited_us;
+    if (__builtin_sub_overflow(now.us, step->last_attempted_at.us, &waited_us))
+        return now.us < step->last_attempted_at.us;
+    return waited_us < backoff_us;
+}
+
+bool tasker_workflow_step_is_eligible(const tasker_workflow_step *step, tasker_time now)
+{
+    return !step->processed && !step->in_process && !tasker_workflow_step_is_waiting(step, now);
+}

@@ -1,0 +1,115 @@
+-- SPDX-License-Identifier: MIT
+-- Statements on tasker_workflow_steps.
+
+-- columns: workflow_step (workflow_step_uuid uuid, task_uuid uuid, named_step_uuid uuid, retryable bool,
+--   retry_limit int4, in_process bool, processed bool, processed_at timestamp, attempts int4,
+--   last_attempted_at timestamp, backoff_request_seconds int4, inputs jsonb, results jsonb, skippable bool,
+--   created_at timestamp, updated_at timestamp, claim_id text, reference_id text, priority int4,
+--   claim_timeout_seconds int4)
+-- columns: workflow_step_details (name text, dependent_system_name text, state text, state_since timestamp)
+
+-- part: workflow_step_with_details (s: tasker_workflow_steps; d: what the details add)
+CROSS JOIN LATERAL (
+    SELECT np.name, ds.name AS dependent_system_name, coalesce(cur.to_state, 'pending') AS state,
+           coalesce(cur.created_at, s.created_at) AS state_since
+      FROM {schema}.tasker_named_steps np
+      JOIN {schema}.tasker_dependent_systems ds ON ds.dependent_system_uuid = np.dependent_system_uuid
+      LEFT JOIN {schema}.tasker_workflow_step_transitions cur
+           ON cur.workflow_step_uuid = s.workflow_step_uuid AND cur.most_recent
+     WHERE np.named_step_uuid = s.named_step_uuid) d
+
+-- Retryable is what tasker_workflow_step_has_attempts_left says of a step that may be tried again. Orders by time and
+-- by priority compare with the value that the last row had when it was read ($15), since it may have changed by now.
+-- part: workflow_step_page (s: tasker_workflow_steps; $1 to $17 as in workflow_step_query)
+ WHERE ($1 IS NULL OR s.workflow_step_uuid = ANY ($1))
+   AND ($2 IS NULL OR s.task_uuid = ANY ($2))
+   AND ($3 IS NULL OR s.named_step_uuid = ANY ($3))
+   AND ($4 IS NULL OR s.workflow_step_uuid = ANY (ARRAY(
+            SELECT e.from_step_uuid FROM {schema}.tasker_workflow_step_edges e WHERE e.to_step_uuid = $4)))
+   AND ($5 IS NULL OR s.workflow_step_uuid = ANY (ARRAY(
+            SELECT e.to_step_uuid FROM {schema}.tasker_workflow_step_edges e WHERE e.from_step_uuid = $5)))
+   AND ($6 IS NULL OR coalesce((SELECT tr.to_state
+                                  FROM {schema}.tasker_workflow_step_transitions tr
+                                 WHERE tr.workflow_step_uuid = s.workflow_step_uuid AND tr.most_recent), 'pending')
+                      = ANY ($6))
+   AND ($7 IS NULL OR s.named_step_uuid = ANY (ARRAY(
+            SELECT np.named_step_uuid FROM {schema}.tasker_named_steps np WHERE np.name = $7)))
+   AND ($8 IS NULL OR s.processed = $8)
+   AND ($9 IS NULL OR s.in_process = $9)
+   AND ($10 IS NULL OR $10 = (s.retryable AND (coalesce(s.attempts, 0) = 0
+                                               OR s.attempts < coalesce(s.retry_limit, 3))))
+   AND ($11 IS NULL OR $11 = (s.results IS NOT NULL))
+   AND ($12 IS NULL OR s.created_at >= $12)
+   AND ($13 IS NULL OR s.created_at < $13)
+   AND ($14 IS NULL OR CASE $16
+            WHEN 0 THEN s.workflow_step_uuid > $14
+            WHEN 1 THEN s.workflow_step_uuid < $14
+            WHEN 2 THEN (coalesce(s.last_attempted_at, 'epoch'), s.workflow_step_uuid)
+                        > (timestamp 'epoch' + $15 * interval '1 microsecond', $14)
+            WHEN 3 THEN (coalesce(s.last_attempted_at, 'epoch'), s.workflow_step_uuid)
+                        < (timestamp 'epoch' + $15 * interval '1 microsecond', $14)
+            ELSE s.priority < $15 OR (s.priority = $15 AND s.workflow_step_uuid > $14) END)
+ ORDER BY CASE WHEN $16 = 2 THEN coalesce(s.last_attempted_at, 'epoch') END,
+          CASE WHEN $16 = 3 THEN coalesce(s.last_attempted_at, 'epoch') END DESC,
+          CASE WHEN $16 = 5 THEN s.priority END DESC, CASE WHEN $16 IN (1, 3) THEN s.workflow_step_uuid END DESC,
+          s.workflow_step_uuid
+ LIMIT $17
+
+-- name: workflow_step_get reads one workflow_step (workflow_step_uuid uuid)
+SELECT {s.workflow_step}
+  FROM {schema}.tasker_workflow_steps s
+ WHERE s.workflow_step_uuid = $1;
+
+-- name: workflow_step_find_by_name reads one workflow_step (task_uuid uuid, name text)
+SELECT {s.workflow_step}
+  FROM {schema}.tasker_workflow_steps s
+  JOIN {schema}.tasker_named_steps np ON np.named_step_uuid = s.named_step_uuid
+ WHERE s.task_uuid = $1
+   AND np.name = $2
+ ORDER BY s.workflow_step_uuid
+ LIMIT 1;
+
+-- name: workflow_step_create writes one workflow_step (workflow_step_uuid uuid, task_uuid uuid, named_step_uuid uuid,
+--   transition_uuid uuid, retryable bool?, retry_limit int4?, skippable bool?, priority int4?, inputs jsonb?,
+--   reference_id text(255)?)
+WITH made AS (
+    INSERT INTO {schema}.tasker_workflow_steps (workflow_step_uuid, task_uuid, named_step_uuid, retryable, retry_limit,
+                                                skippable, priority, inputs, reference_id, in_process, processed,
+                                                created_at, updated_at)
+    SELECT $1, $2, $3, coalesce($5, true), coalesce($6, 3), coalesce($7, false), coalesce($8, 0), $9, $10, false, false,
+           t.now, t.now
+      FROM (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) t
+    ON CONFLICT DO NOTHING
+    RETURNING *
+), first_transition AS (
+    INSERT INTO {schema}.tasker_workflow_step_transitions (workflow_step_transition_uuid, workflow_step_uuid, to_state,
+                                                           sort_key, most_recent, created_at, updated_at)
+    SELECT $4, m.workflow_step_uuid, 'pending', 1, true, m.created_at, m.created_at
+      FROM made m
+)
+SELECT {m.workflow_step}
+  FROM made m;
+
+-- name: workflow_step_query reads many workflow_step (workflow_step_uuids uuid[]?, task_uuids uuid[]?,
+--   named_step_uuids uuid[]?, parents_of uuid?, children_of uuid?, states text[]?, name text?, processed bool?,
+--   in_process bool?, retryable bool?, results bool?, created_since timestamp?, created_until timestamp?, after uuid?,
+--   after_key int8?, row_order int4, row_limit int4)
+SELECT {s.workflow_step}
+  FROM {schema}.tasker_workflow_steps s
+{workflow_step_page};
+
+-- name: workflow_step_query_details reads many workflow_step_details (workflow_step_uuids uuid[]?, task_uuids uuid[]?,
+--   named_step_uuids uuid[]?, parents_of uuid?, children_of uuid?, states text[]?, name text?, processed bool?,
+--   in_process bool?, retryable bool?, results bool?, created_since timestamp?, created_until timestamp?, after uuid?,
+--   after_key int8?, row_order int4, row_limit int4)
+SELECT {s.workflow_step}, {d.workflow_step_details}
+  FROM {schema}.tasker_workflow_steps s {workflow_step_with_details}
+{workflow_step_page};
+
+-- name: workflow_step_get_states reads many owner_state (workflow_step_uuids uuid[])
+SELECT (CASE WHEN s.workflow_step_uuid IS NOT NULL THEN coalesce(cur.to_state, 'pending') END)::text AS state
+  FROM unnest($1) WITH ORDINALITY AS w (workflow_step_uuid, n)
+  LEFT JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = w.workflow_step_uuid
+  LEFT JOIN {schema}.tasker_workflow_step_transitions cur
+       ON cur.workflow_step_uuid = s.workflow_step_uuid AND cur.most_recent
+ ORDER BY w.n;
