@@ -20,7 +20,7 @@
 #else
 #define FORKS 1000
 #endif
-#define PATIENCE_SECONDS 100
+#define PATIENCE_SECONDS 300
 
 static tasker_uuid (*made)[EACH]; /* what the children made; the last row is the parent's */
 
