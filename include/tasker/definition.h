@@ -11,14 +11,14 @@
 TASKER_BEGIN_DECLS
 
 typedef struct tasker_step_definition {
-    tasker_text name;             /* required, unique in the definition, at most 128 characters */
-    tasker_text dependent_system; /* absent: the definition's; at most 64 characters */
-    tasker_text description;      /* at most 255 characters */
-    bool has_retryable, retryable;     /* not given: true */
-    bool has_skippable, skippable;     /* not given: false */
+    tasker_text name;              /* required, unique in the definition, at most 128 characters */
+    tasker_text dependent_system;  /* absent: the definition's; at most 64 characters */
+    tasker_text description;       /* at most 255 characters */
+    bool has_retryable, retryable; /* not given: true */
+    bool has_skippable, skippable; /* not given: false */
     bool has_retry_limit;
-    int32_t retry_limit;               /* the largest number of starts, the first included; not given: 3 */
-    tasker_json inputs;                /* an object, or absent */
+    int32_t retry_limit; /* the largest number of starts, the first included; not given: 3 */
+    tasker_json inputs;  /* an object, or absent */
     uint64_t reserved[4];
 } tasker_step_definition;
 
@@ -31,9 +31,9 @@ typedef struct tasker_edge_definition {
 } tasker_edge_definition;
 
 typedef struct tasker_definition {
-    tasker_text namespace_name;   /* absent: "default" */
-    tasker_text name;             /* required, at most 64 characters */
-    tasker_text version;          /* absent: "1.0.0"; at most 16 characters */
+    tasker_text namespace_name; /* absent: "default" */
+    tasker_text name;           /* required, at most 64 characters */
+    tasker_text version;        /* absent: "1.0.0"; at most 16 characters */
     tasker_text description;
     tasker_text dependent_system; /* of steps that name none; absent: "default" */
     tasker_json configuration;    /* an object; absent: {} */

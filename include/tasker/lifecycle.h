@@ -26,13 +26,13 @@ typedef struct tasker_outcome {
     tasker_uuid transition_uuid; /* in: key of the history row to write, or nil · out: that key */
     tasker_status status;
     tasker_state from_state;
-    tasker_state to_state;   /* where the item stands now */
-    tasker_state task_state; /* of the task, or of the step's task */
+    tasker_state to_state;                    /* where the item stands now */
+    tasker_state task_state;                  /* of the task, or of the step's task */
     tasker_execution_status execution_status; /* finalize: why */
-    int32_t sort_key;        /* of the current history row */
-    int32_t attempts;        /* of a step: starts so far */
-    int32_t unmet_parents;   /* of a step that may not start */
-    int32_t moved;           /* history rows written; 0 also for a resend */
+    int32_t sort_key;                         /* of the current history row */
+    int32_t attempts;                         /* of a step: starts so far */
+    int32_t unmet_parents;                    /* of a step that may not start */
+    int32_t moved;                            /* history rows written; 0 also for a resend */
     bool has_next_attempt_at;
     tasker_time next_attempt_at; /* when a failed step can start again, or the first waiting step of a task */
     uint64_t reserved[2];

@@ -164,6 +164,11 @@ void tkr_link_disconnect(tasker_db *db)
     db->conn = NULL;
 }
 
+int tkr_link_socket(const tasker_db *db)
+{
+    return db->conn != NULL ? PQsocket(db->conn) : -1;
+}
+
 bool tkr_link_in_transaction(const tasker_db *db)
 {
     PGTransactionStatusType t = PQtransactionStatus(db->conn);

@@ -31,6 +31,8 @@ struct tasker_db {
     tasker_session session;
     tasker_error error; /* of the last call */
 
+    struct tkr_queue *queue; /* calls on this handle are queued there; NULL: they run */
+
     pthread_mutex_t cancel_lock; /* over the next two */
     bool running, cancel_asked;
 };
@@ -68,6 +70,9 @@ void tkr_link_cancel(tasker_db *db);
 
 /* Neither tainted nor lost, and the other end is there. */
 bool tkr_link_is_sound(tasker_db *db);
+
+/* -1: gone. */
+int tkr_link_socket(const tasker_db *db);
 
 bool tkr_link_in_transaction(const tasker_db *db);
 bool tkr_link_transaction_failed(const tasker_db *db);

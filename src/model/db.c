@@ -248,7 +248,7 @@ tasker_status tasker_db_wrap(struct pg_conn *conn, const tasker_db_options *opti
 
 void tasker_db_close(tasker_db *db)
 {
-    if (db == NULL)
+    if (db == NULL || db->queue != NULL) /* a pipeline's handle goes with the pipeline */
         return;
     tkr_link_disconnect(db);
     free_handle(db);
@@ -271,6 +271,11 @@ tasker_status tasker_db_recover(tasker_db *db)
     tasker_status status = tkr_link_enter_broken(db);
     if (status != TASKER_OK)
         return status;
+    if (db->queue != NULL) {
+        tkr_error_set(&db->error, TASKER_UNSUPPORTED, "recover the pipeline's db, not its queueing handle");
+        tkr_link_leave(db);
+        return TASKER_UNSUPPORTED;
+    }
     bool broken = !tkr_link_is_sound(db), open = !broken && tkr_link_in_transaction(db);
     if (broken)
         status = reconnect(db);

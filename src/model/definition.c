@@ -13,8 +13,7 @@ tasker_status tasker_definition_check(const tasker_definition *definition, const
     tkr_plan plan;
     if (error != NULL)
         *error = (tasker_error){.item = -1};
-    tasker_status status =
-        tkr_plan_make(definition, NULL, 0, limits != NULL ? limits : &defaults, error, &plan);
+    tasker_status status = tkr_plan_make(definition, NULL, 0, limits != NULL ? limits : &defaults, error, &plan);
     if (status == TASKER_OK)
         tkr_plan_free(&plan);
     return status;
@@ -50,8 +49,7 @@ void tkr_add_registration(tkr_call *call, const tkr_plan *p)
         return;
     tkr_add_definition_register__steps(call, step_ids, n, p->names, n, p->systems, n, p->descriptions, n);
     tkr_add_definition_register__settings(call, setting_ids, n, p->names, n, p->systems, n, p->skippables, n,
-                                          p->retryables, n, p->retry_limits, n, p->namespace_name, p->name,
-                                          p->version);
+                                          p->retryables, n, p->retry_limits, n, p->namespace_name, p->name, p->version);
 }
 
 /* The last statement brings the named task. */
@@ -71,7 +69,7 @@ tasker_status tasker_definition_register(tasker_db *db, const tasker_definition 
                                          const tasker_named_task **out)
 {
     tkr_plan plan = {0};
-    tkr_call call = tkr_begin(db);
+    tkr_call call = tkr_begin_now(db);
     if (out != NULL)
         *out = NULL;
     if (call.status == TASKER_OK)

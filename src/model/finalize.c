@@ -41,7 +41,7 @@ const tkr_entity tkr_entity_task_decision = {"task_decision", sizeof(task_decisi
 typedef struct finalize {
     tkr_move *move;
     tasker_finalize_options options;
-    uint32_t decisions; /* which statement brings them */
+    uint32_t decisions;  /* which statement brings them */
     bool begun, blocked; /* the rounds that have been sent */
 } finalize;
 
@@ -101,8 +101,7 @@ static void add_complete(tkr_call *call, finalize *f)
 {
     tkr_move *m = f->move;
     m->answer = call->part_count;
-    tkr_add_task_finalize(call, m->keys, m->count, m->ids, m->count, m->others, m->count,
-                          !f->options.empty_stays_open);
+    tkr_add_task_finalize(call, m->keys, m->count, m->ids, m->count, m->others, m->count, !f->options.empty_stays_open);
     f->decisions = call->part_count;
     tkr_add_task_finalize__look(call, m->keys, m->count, m->ids, m->count);
 }

@@ -5,13 +5,19 @@
 #include "statements.h"
 
 static const tkr_column columns[] = {
-    TKR_COLUMN(tasker_lease, task_uuid),      TKR_COLUMN(tasker_lease, workflow_step_uuid),
+    TKR_COLUMN(tasker_lease, task_uuid),
+    TKR_COLUMN(tasker_lease, workflow_step_uuid),
     TKR_NAMED_COLUMN(tasker_lease, token.uuid, "token"),
-    TKR_COLUMN(tasker_lease, attempt),        TKR_COLUMN(tasker_lease, retry_limit),
-    TKR_COLUMN(tasker_lease, taken_at),       TKR_COLUMN(tasker_lease, namespace_name),
-    TKR_COLUMN(tasker_lease, task_name),      TKR_COLUMN(tasker_lease, version),
-    TKR_COLUMN(tasker_lease, step_name),      TKR_COLUMN(tasker_lease, dependent_system_name),
-    TKR_OPTIONAL(tasker_lease, context),      TKR_OPTIONAL(tasker_lease, inputs),
+    TKR_COLUMN(tasker_lease, attempt),
+    TKR_COLUMN(tasker_lease, retry_limit),
+    TKR_COLUMN(tasker_lease, taken_at),
+    TKR_COLUMN(tasker_lease, namespace_name),
+    TKR_COLUMN(tasker_lease, task_name),
+    TKR_COLUMN(tasker_lease, version),
+    TKR_COLUMN(tasker_lease, step_name),
+    TKR_COLUMN(tasker_lease, dependent_system_name),
+    TKR_OPTIONAL(tasker_lease, context),
+    TKR_OPTIONAL(tasker_lease, inputs),
     TKR_END_COLUMNS,
 };
 const tkr_entity tkr_entity_lease = {"lease", sizeof(tasker_lease), columns};

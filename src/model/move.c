@@ -15,8 +15,12 @@ typedef struct moved {
 } moved;
 
 static const tkr_column moved_columns[] = {
-    TKR_COLUMN(moved, key),      TKR_COLUMN(moved, transition_uuid), TKR_COLUMN(moved, from_state),
-    TKR_COLUMN(moved, to_state), TKR_COLUMN(moved, sort_key),        TKR_COLUMN(moved, attempts),
+    TKR_COLUMN(moved, key),
+    TKR_COLUMN(moved, transition_uuid),
+    TKR_COLUMN(moved, from_state),
+    TKR_COLUMN(moved, to_state),
+    TKR_COLUMN(moved, sort_key),
+    TKR_COLUMN(moved, attempts),
     TKR_END_COLUMNS,
 };
 const tkr_entity tkr_entity_moved = {"moved", sizeof(moved), moved_columns};
@@ -39,8 +43,12 @@ static const tkr_column step_look_columns[] = {
 const tkr_entity tkr_entity_step_look = {"step_look", sizeof(tkr_look), step_look_columns};
 
 static const tkr_column task_look_columns[] = {
-    TKR_COLUMN(tkr_look, found),      TKR_OPTIONAL(tkr_look, own_state), TKR_OPTIONAL(tkr_look, transition_uuid),
-    TKR_OPTIONAL(tkr_look, from_state), TKR_OPTIONAL(tkr_look, to_state),  TKR_NULLABLE(tkr_look, sort_key),
+    TKR_COLUMN(tkr_look, found),
+    TKR_OPTIONAL(tkr_look, own_state),
+    TKR_OPTIONAL(tkr_look, transition_uuid),
+    TKR_OPTIONAL(tkr_look, from_state),
+    TKR_OPTIONAL(tkr_look, to_state),
+    TKR_NULLABLE(tkr_look, sort_key),
     TKR_END_COLUMNS,
 };
 const tkr_entity tkr_entity_task_look = {"task_look", sizeof(tkr_look), task_look_columns};
@@ -188,7 +196,8 @@ tasker_status tkr_move_judge(tkr_move *m, size_t i, const tkr_look *look)
     if (!is_source(m, look->to_state))
         return TASKER_INVALID_TRANSITION;
     bool starts = m->steps && (m->event == TASKER_EVENT_START || m->event == TASKER_EVENT_ENQUEUE);
-    if (starts && (look->unmet_parents > 0 || !look->retry_eligible || look->waiting || !task_is_open(look->task_state)))
+    if (starts &&
+        (look->unmet_parents > 0 || !look->retry_eligible || look->waiting || !task_is_open(look->task_state)))
         return TASKER_GUARD_FAILED;
     if (!m->steps && tkr_state_guard(false, look->to_state, m->event) != TKR_GUARD_NONE)
         return TASKER_GUARD_FAILED;

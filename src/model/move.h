@@ -37,8 +37,9 @@ struct tkr_move {
     tasker_event event;
     tasker_change change; /* texts kept by the call */
 
-    void (*add)(tkr_call *call, tkr_move *move); /* the operation's flush; sets answer (and extra). NULL: added already */
-    uint32_t answer, extra; /* which statement of it says what moved, and which one brings what collect reads */
+    void (*add)(tkr_call *call,
+                tkr_move *move); /* the operation's flush; sets answer (and extra). NULL: added already */
+    uint32_t answer, extra;      /* which statement of it says what moved, and which one brings what collect reads */
     tasker_status (*collect)(tkr_call *call, tkr_move *move); /* NULL, or: read extra */
     tasker_status (*judge)(tkr_move *move, size_t i, const tkr_look *look);
     void *own; /* the operation's */

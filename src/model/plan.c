@@ -247,8 +247,7 @@ static tasker_status resolve_end(making *m, size_t e, tasker_text name, uint32_t
     if (name.ptr != NULL && !find_step(m, name, out))
         return REFUSE(m, e, TASKER_UNKNOWN_STEP, "an edge names step \"%.*s\", which is not there", SHOW(name));
     if (*out >= m->plan->step_count)
-        return REFUSE(m, e, TASKER_UNKNOWN_STEP, "edge %zu has an end at step %u of %zu", e, *out,
-                      m->plan->step_count);
+        return REFUSE(m, e, TASKER_UNKNOWN_STEP, "edge %zu has an end at step %u of %zu", e, *out, m->plan->step_count);
     return TASKER_OK;
 }
 

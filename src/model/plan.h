@@ -15,8 +15,8 @@ typedef struct tkr_plan {
     tasker_json *inputs;
     bool *retryables, *skippables;
     int32_t *retry_limits;
-    int32_t *levels;  /* longest path from a root */
-    uint32_t *order;  /* order[k]: the k-th step of a topological order */
+    int32_t *levels; /* longest path from a root */
+    uint32_t *order; /* order[k]: the k-th step of a topological order */
 
     size_t edge_count;
     uint32_t *from, *to;

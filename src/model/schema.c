@@ -66,7 +66,7 @@ static tasker_status finish_find(tkr_call *call)
 
 tasker_status tkr_schema_find(tasker_db *db, tkr_schema_state *out)
 {
-    tkr_call call = tkr_begin(db);
+    tkr_call call = tkr_begin_now(db);
     if (call.status == TASKER_OK)
         tkr_add_schema_found(&call, tasker_text_of(db->schema));
     return tkr_run(&call, finish_find, out);
@@ -90,7 +90,7 @@ tasker_status tkr_schema_refuse(tasker_db *db, tasker_status status, const char 
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    tkr_call call = tkr_begin(db);
+    tkr_call call = tkr_begin_now(db);
     if (call.status == TASKER_OK)
         call.status = tkr_error_set(&db->error, status, "%s", message);
     return tkr_abandon(&call);
@@ -118,7 +118,7 @@ tasker_status tkr_schema_end(tasker_db *db, tasker_status status)
 
 tasker_status tkr_schema_run(tasker_db *db, const char *name, char *text)
 {
-    tkr_call call = tkr_begin(db);
+    tkr_call call = tkr_begin_now(db);
     if (text == NULL)
         tkr_refuse(&call, TASKER_OUT_OF_MEMORY, "out of memory");
     if (call.status == TASKER_OK)
@@ -131,7 +131,7 @@ tasker_status tkr_schema_run(tasker_db *db, const char *name, char *text)
 
 static tasker_status lock(tasker_db *db)
 {
-    tkr_call call = tkr_begin(db);
+    tkr_call call = tkr_begin_now(db);
     tkr_add_schema_install__lock(&call);
     return tkr_done(&call);
 }

@@ -32,7 +32,7 @@ static tasker_status check_found(tasker_db *db, const tkr_schema_state *found)
 /* The name must be nobody else's and must not occur in any definition. */
 static tasker_status name_scratch(tasker_db *db, char *name, size_t size)
 {
-    tkr_call call = tkr_begin(db);
+    tkr_call call = tkr_begin_now(db);
     tasker_uuid id = tkr_key(&call, NULL);
     uint64_t random;
     memcpy(&random, id.bytes + 8, sizeof random);
@@ -57,7 +57,7 @@ static tasker_status make_expected(tasker_db *db, tasker_schema_profile profile,
 
 static tasker_status set_plain(tasker_db *db)
 {
-    tkr_call call = tkr_begin(db);
+    tkr_call call = tkr_begin_now(db);
     tkr_add_schema_verify__plain(&call);
     return tkr_done(&call);
 }
@@ -77,7 +77,7 @@ static tasker_status compare(tasker_db *db, const tasker_schema_options *options
         status = set_plain(db);
     if (status != TASKER_OK)
         return status;
-    tkr_call call = tkr_begin(db);
+    tkr_call call = tkr_begin_now(db);
     if (call.status == TASKER_OK)
         tkr_add_schema_verify(&call, tasker_text_of(db->schema), tasker_text_of(scratch));
     return tkr_list_all(&call, out);

@@ -40,7 +40,7 @@ tasker_status tasker_db_begin(tasker_db *db, const tasker_transaction_options *o
 {
     static const tasker_transaction_options defaults = {0};
     const tasker_transaction_options *o = options != NULL ? options : &defaults;
-    tkr_call call = tkr_begin(db);
+    tkr_call call = tkr_begin_now(db);
     if (call.status == TASKER_OK && tkr_link_in_transaction(db))
         tkr_refuse(&call, TASKER_BUSY, "a transaction is open already");
     tkr_check_reserved(&call, o->reserved, sizeof o->reserved);
@@ -76,7 +76,7 @@ static tasker_status finish_xid(tkr_call *call)
 
 tasker_status tasker_db_commit(tasker_db *db)
 {
-    tkr_call call = tkr_begin(db);
+    tkr_call call = tkr_begin_now(db);
     if (call.status != TASKER_OK)
         return tkr_abandon(&call);
     if (!tkr_link_in_transaction(db)) {
@@ -94,7 +94,7 @@ tasker_status tasker_db_commit(tasker_db *db)
 
 tasker_status tasker_db_rollback(tasker_db *db)
 {
-    tkr_call call = tkr_begin(db);
+    tkr_call call = tkr_begin_now(db);
     if (call.status == TASKER_OK && !tkr_link_in_transaction(db))
         call.status = TASKER_NOOP;
     if (call.status == TASKER_OK)
@@ -121,7 +121,7 @@ static tasker_status finish_resolve(tkr_call *call)
 
 tasker_status tasker_db_resolve(tasker_db *db, tasker_commit commit, bool *out)
 {
-    tkr_call call = tkr_begin(db);
+    tkr_call call = tkr_begin_now(db);
     if (commit.xid == 0 || commit.xid > INT64_MAX)
         tkr_refuse(&call, TASKER_INVALID_ARGUMENT, "commit names no transaction");
     tkr_add_db_resolve(&call, (int64_t)commit.xid);
@@ -132,7 +132,7 @@ tasker_status tasker_db_resolve(tasker_db *db, tasker_commit commit, bool *out)
 
 tasker_status tasker_db_savepoint(tasker_db *db, tasker_savepoint *out)
 {
-    tkr_call call = tkr_begin(db);
+    tkr_call call = tkr_begin_now(db);
     if (call.status == TASKER_OK && !tkr_link_in_transaction(db))
         tkr_refuse(&call, TASKER_INVALID_ARGUMENT, "a savepoint needs an open transaction");
     if (out == NULL)
@@ -157,7 +157,7 @@ tasker_status tasker_db_rollback_to(tasker_db *db, tasker_savepoint savepoint)
 {
     tasker_status status = TASKER_OK;
     for (bool last = false; status == TASKER_OK && !last;) {
-        tkr_call call = tkr_begin(db);
+        tkr_call call = tkr_begin_now(db);
         check_savepoint(&call, savepoint);
         last = call.status == TASKER_OK && db->savepoint_depth == savepoint.depth;
         tkr_add_db_rollback_to(&call);
@@ -174,7 +174,7 @@ tasker_status tasker_db_release(tasker_db *db, tasker_savepoint savepoint)
 {
     tasker_status status = TASKER_OK;
     for (bool last = false; status == TASKER_OK && !last;) {
-        tkr_call call = tkr_begin(db);
+        tkr_call call = tkr_begin_now(db);
         check_savepoint(&call, savepoint);
         last = call.status == TASKER_OK && db->savepoint_depth == savepoint.depth;
         tkr_add_db_release(&call);

@@ -77,7 +77,8 @@ static tasker_status match_found(tkr_call *call, creation *c)
             tasker_status status = tkr_read_row(call, 0, row, &f);
             if (status != TASKER_OK)
                 return status;
-            matched = f.name.ptr != NULL && same_text(f.name, c->plan.names[i]) && same_text(f.system, c->plan.systems[i]);
+            matched =
+                f.name.ptr != NULL && same_text(f.name, c->plan.names[i]) && same_text(f.system, c->plan.systems[i]);
             if (matched)
                 c->step_uuids[i] = f.workflow_step_uuid;
         }
@@ -186,10 +187,9 @@ static void add_creation(tkr_call *call, creation *c, const tasker_task_input *t
     tkr_add_workflow_create__transition(call, &c->task_uuid, identity, &ids[1]);
 }
 
-tasker_status tasker_workflow_create(tasker_db *db, const tasker_workflow_input *input,
-                                     const tasker_workflow_ids **out)
+tasker_status tasker_workflow_create(tasker_db *db, const tasker_workflow_input *input, const tasker_workflow_ids **out)
 {
-    tkr_call call = tkr_begin(db);
+    tkr_call call = tkr_begin_now(db);
     creation *c = tkr_keep(&call, sizeof *c);
     if (out != NULL)
         *out = NULL;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "statement/queue.h"
 #include "value/error.h"
 
 /* A statement that a session lost or holds stale is sent again under a new name; if that does not help either, the
@@ -17,11 +18,20 @@ typedef struct tkr_kept {
 
 /* ---- building ---- */
 
+/* A queueing handle has no link to take; what it does take is itself, for the building of one call. */
 tkr_call tkr_begin(tasker_db *db)
 {
-    tkr_call call = {.db = db, .error = db != NULL ? &db->error : NULL};
-    call.status = tkr_link_enter(db);
+    tkr_call call = {.db = db, .error = db != NULL ? &db->error : NULL, .queue = db != NULL ? db->queue : NULL};
+    call.status = call.queue != NULL ? tkr_link_enter_broken(db) : tkr_link_enter(db);
     call.entered = call.status == TASKER_OK;
+    return call;
+}
+
+tkr_call tkr_begin_now(tasker_db *db)
+{
+    tkr_call call = tkr_begin(db);
+    if (call.queue != NULL)
+        tkr_refuse(&call, TASKER_UNSUPPORTED, "this call cannot be queued");
     return call;
 }
 
@@ -140,65 +150,86 @@ static void clear_error(tkr_call *call)
     call->error->commit = call->commit;
 }
 
-static tasker_status exchange(tkr_call *call)
+uint32_t tkr_call_lay_out(tkr_call *call, tkr_message *messages)
 {
-    tkr_message messages[TKR_CALL_PARTS];
+    clear_error(call);
+    for (uint32_t i = 0; i < call->part_count; i++)
+        messages[i] = (tkr_message){.query = &call->parts[i].statement->query,
+                                    .parameters = call->bytes + call->parts[i].offset,
+                                    .last = i == call->part_count - 1,
+                                    .error = call->error};
+    return call->part_count;
+}
+
+bool tkr_call_try_again(tkr_call *call, int tries)
+{
+    if (tries >= HEALS_BEFORE_UNPREPARED)
+        call->db->prepared.off = true;
+    return tries < HEALS_MAX;
+}
+
+/* A failure after an earlier round has been committed leaves the whole in doubt. */
+tasker_status tkr_call_take(tkr_call *call, const tkr_message *messages, bool autocommit)
+{
     uint32_t n = call->part_count;
-    bool heal = true;
-    for (int tries = 1; heal && tries <= HEALS_MAX; tries++) {
-        clear_error(call);
-        heal = false;
-        for (uint32_t i = 0; i < n; i++)
-            messages[i] = (tkr_message){.query = &call->parts[i].statement->query,
-                                        .parameters = call->bytes + call->parts[i].offset,
-                                        .last = i == n - 1,
-                                        .error = call->error};
-        tkr_exchange_run(call->db, messages, n);
-        for (uint32_t i = 0; i < n; i++)
-            heal = heal || messages[i].heal;
-        if (tries >= HEALS_BEFORE_UNPREPARED && heal)
-            call->db->prepared.off = true;
-    }
+    bool writes = false;
+    clear_answers(call);
     for (uint32_t i = 0; i < n; i++) {
+        writes = writes || messages[i].query->access == TKR_WRITES;
         call->answers[i] = messages[i].result;
         call->answered[i] = call->parts[i].statement;
     }
-    return messages[n - 1].status;
-}
-
-/* One flush of what was added. A failure after an earlier round has been committed leaves the whole in doubt. */
-static tasker_status run_round(tkr_call *call)
-{
-    bool writes = false, in_transaction = tkr_link_in_transaction(call->db);
-    for (uint32_t i = 0; i < call->part_count; i++)
-        writes = writes || call->parts[i].statement->query.access == TKR_WRITES;
-    clear_answers(call);
-    tasker_status status = exchange(call);
+    tasker_status status = messages[n - 1].status;
     if (status != TASKER_OK && call->wrote)
         status = call->error->status = TASKER_IN_DOUBT;
-    call->wrote = call->wrote || (writes && !in_transaction && status == TASKER_OK);
+    call->wrote = call->wrote || (writes && autocommit && status == TASKER_OK);
     call->part_count = 0;
     call->used = 0;
     return status;
 }
 
+tasker_status tkr_call_conclude(tkr_call *call, tasker_status status)
+{
+    if (status == TASKER_OK)
+        status = call->finish(call);
+    if (status == TASKER_AGAIN)
+        status = call->status != TASKER_OK ? call->status : TASKER_AGAIN; /* adding the next round may have failed */
+    /* An answer that came but cannot be read (no memory, not decodable) leaves a committed write in doubt. */
+    if (call->wrote && (status == TASKER_OUT_OF_MEMORY || status == TASKER_PROTOCOL))
+        status = tkr_error_set(call->error, TASKER_IN_DOUBT, "the answer to a write cannot be read");
+    call->error->status = status;
+    return status;
+}
+
+/* One flush of what was added, healed where that is possible. */
+static tasker_status run_round(tkr_call *call)
+{
+    tkr_message messages[TKR_CALL_PARTS];
+    bool autocommit = !tkr_link_in_transaction(call->db), heal = true;
+    for (int tries = 1; heal; tries++) {
+        uint32_t n = tkr_call_lay_out(call, messages);
+        tkr_exchange_run(call->db, messages, n);
+        heal = false;
+        for (uint32_t i = 0; i < n; i++)
+            heal = heal || messages[i].heal;
+        heal = heal && tkr_call_try_again(call, tries);
+    }
+    return tkr_call_take(call, messages, autocommit);
+}
+
 tasker_status tkr_run(tkr_call *call, tkr_finish finish, void *out)
 {
+    call->finish = finish;
     call->out = out;
-    while (call->status == TASKER_OK) {
-        tasker_status status = run_round(call);
-        if (status == TASKER_OK)
-            status = finish(call);
-        if (status == TASKER_AGAIN)
-            continue; /* unless adding the next round failed: then call->status says so */
-        /* An answer that came but cannot be read (no memory, not decodable) leaves a committed write in doubt. */
-        bool unread = status == TASKER_OUT_OF_MEMORY || status == TASKER_PROTOCOL;
-        if (call->wrote && unread)
-            status = tkr_error_set(call->error, TASKER_IN_DOUBT, "the answer to a write cannot be read");
-        call->error->status = status;
-        call->status = status;
-        break;
+    if (call->status == TASKER_OK && call->queue != NULL) {
+        call->status = tkr_queue_push(call->queue, call, finish, out);
+        call->error->status = call->status;
+        return tkr_abandon(call);
     }
+    tasker_status status = call->status == TASKER_OK ? TASKER_AGAIN : call->status;
+    while (status == TASKER_AGAIN)
+        status = tkr_call_conclude(call, run_round(call));
+    call->status = status;
     return tkr_abandon(call);
 }
 

@@ -44,6 +44,7 @@ typedef tasker_status (*tkr_finish)(tkr_call *call);
 
 struct tkr_call {
     tasker_db *db;
+    struct tkr_queue *queue; /* where it goes instead of running; NULL: it runs */
     tasker_error *error;
     tasker_status status; /* of building: the first argument that is wrong */
     bool entered, wrote;  /* wrote: an earlier round has committed something */
@@ -53,9 +54,10 @@ struct tkr_call {
     tkr_part parts[TKR_CALL_PARTS];
     struct pg_result *answers[TKR_CALL_PARTS]; /* of the last round, for finish; cleared after it unless taken */
     const tkr_statement *answered[TKR_CALL_PARTS];
+    tkr_finish finish;
     void *out;
-    void *state;      /* finish's own, from tkr_keep */
-    const void *held; /* a result that is not given yet: freed with the call */
+    void *state;          /* finish's own, from tkr_keep */
+    const void *held;     /* a result that is not given yet: freed with the call */
     tasker_commit commit; /* told in the error of a later round */
     struct tkr_kept *kept;
     _Alignas(max_align_t) unsigned char context[TKR_CALL_CONTEXT]; /* finish's own */
@@ -63,6 +65,9 @@ struct tkr_call {
 
 /* Takes the handle. A failure is kept in the call: adding does nothing then, and running returns it. */
 tkr_call tkr_begin(tasker_db *db);
+
+/* The same for functions that cannot be queued: UNSUPPORTED on the handle of a pipeline. */
+tkr_call tkr_begin_now(tasker_db *db);
 
 /* Gives the handle back without running. */
 tasker_status tkr_abandon(tkr_call *call);
@@ -108,6 +113,20 @@ tasker_status tkr_read_row(tkr_call *call, uint32_t i, int row, void *into);
 tasker_status tkr_take_one(tkr_call *call, uint32_t i, void **out);
 tasker_status tkr_take_list(tkr_call *call, uint32_t i, tkr_list **out);
 tasker_status tkr_give(tkr_call *call, const void *answer); /* *(out) = answer, if out is wanted */
+
+/* ---- the steps of a run, for blocking calls and queues alike ---- */
+
+/* Messages of what was added, one segment; returns how many. */
+uint32_t tkr_call_lay_out(tkr_call *call, tkr_message *messages);
+
+/* A segment that can be healed did nothing. True: send it again; after some tries without named statements. */
+bool tkr_call_try_again(tkr_call *call, int tries);
+
+/* Takes the results of a settled segment. autocommit: it was a transaction of its own. */
+tasker_status tkr_call_take(tkr_call *call, const tkr_message *messages, bool autocommit);
+
+/* Finish, unless status says that there is nothing to read. AGAIN: the call has added statements for another round. */
+tasker_status tkr_call_conclude(tkr_call *call, tasker_status status);
 
 /* ---- used by the generated constructors ---- */
 void tkr_call_add(tkr_call *call, uint32_t statement);

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+#include "statement/queue.h"
+#include <stdlib.h>
+#include <string.h>
+#include "value/error.h"
+
+/* ---- the queueing handle: settings of the link, without the link ---- */
+
+tasker_status tkr_queue_open(tasker_db *db, tkr_queue **out)
+{
+    tkr_queue *queue = calloc(1, sizeof *queue);
+    tasker_db *handle = calloc(1, sizeof *handle);
+    if (queue == NULL || handle == NULL) {
+        free(queue);
+        free(handle);
+        return TASKER_OUT_OF_MEMORY;
+    }
+    handle->pid = db->pid;
+    handle->limits = db->limits;
+    handle->generator = db->generator;
+    handle->schema = db->schema;
+    handle->queue = queue;
+    tkr_error_clear(&handle->error);
+    *queue = (tkr_queue){.db = db, .handle = handle};
+    *out = queue;
+    return TASKER_OK;
+}
+
+static void forget_entries(tkr_queue *queue)
+{
+    for (size_t i = 0; i < queue->count; i++) {
+        tkr_abandon(&queue->entries[i]->call);
+        free(queue->entries[i]);
+    }
+    queue->count = queue->done = 0;
+}
+
+static void land(tkr_queue *queue)
+{
+    free(queue->messages);
+    free(queue->senders);
+    queue->messages = NULL;
+    queue->senders = NULL;
+    queue->flying = false;
+}
+
+void tkr_queue_reset(tkr_queue *queue)
+{
+    if (!queue->flying)
+        forget_entries(queue);
+}
+
+void tkr_queue_close(tkr_queue *queue)
+{
+    if (queue->flying) {
+        tkr_exchange_abandon(&queue->exchange, TASKER_TIMEOUT, "the pipeline was closed");
+        for (size_t i = 0; i < queue->message_count; i++)
+            tkr_result_clear(queue->messages[i].result);
+        land(queue);
+        tkr_link_leave(queue->db);
+    }
+    forget_entries(queue);
+    free(queue->entries);
+    free(queue->handle);
+    free(queue);
+}
+
+/* ---- queueing ---- */
+
+tasker_status tkr_queue_push(tkr_queue *queue, tkr_call *call, tkr_finish finish, void *out)
+{
+    if (queue->count == queue->size) {
+        size_t size = queue->size * 2 + 8;
+        tkr_entry **entries = realloc(queue->entries, size * sizeof *entries);
+        if (entries == NULL)
+            return tkr_refuse(call, TASKER_OUT_OF_MEMORY, "out of memory");
+        queue->entries = entries;
+        queue->size = size;
+    }
+    tkr_entry *entry = calloc(1, sizeof *entry);
+    if (entry == NULL)
+        return tkr_refuse(call, TASKER_OUT_OF_MEMORY, "out of memory");
+    entry->call = *call;
+    entry->found = entry->error = *call->error;
+    entry->error.status = TASKER_AGAIN;
+    entry->call.error = &entry->found;
+    entry->call.entered = false; /* the queue takes the link, once for all */
+    entry->call.db = queue->db;
+    entry->call.finish = finish;
+    entry->call.out = out;
+    queue->entries[queue->count++] = entry;
+    call->bytes = NULL; /* they are the entry's now */
+    call->kept = NULL;
+    return TASKER_QUEUED;
+}
+
+/* ---- a round ---- */
+
+static bool is_open(const tkr_entry *entry)
+{
+    return entry->error.status == TASKER_AGAIN;
+}
+
+static size_t count_messages(const tkr_queue *queue)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < queue->count; i++)
+        count += is_open(queue->entries[i]) ? queue->entries[i]->call.part_count : 0;
+    return count;
+}
+
+static tasker_status take_off(tkr_queue *queue)
+{
+    size_t count = count_messages(queue);
+    queue->messages = calloc(count, sizeof *queue->messages);
+    queue->senders = calloc(count, sizeof *queue->senders);
+    queue->message_count = 0;
+    if (queue->messages == NULL || queue->senders == NULL)
+        return TASKER_OUT_OF_MEMORY;
+    for (size_t i = 0; i < queue->count; i++) {
+        tkr_entry *entry = queue->entries[i];
+        if (!is_open(entry))
+            continue;
+        uint32_t n = tkr_call_lay_out(&entry->call, queue->messages + queue->message_count);
+        for (uint32_t k = 0; k < n; k++)
+            queue->senders[queue->message_count + k] = entry;
+        queue->message_count += n;
+    }
+    queue->flying = true;
+    return tkr_exchange_start(&queue->exchange, queue->db, queue->messages, queue->message_count);
+}
+
+/* Every call that took part gets its verdict, or stays open for the next round. */
+static void deliver(tkr_queue *queue)
+{
+    bool in_transaction = queue->exchange.in_transaction;
+    for (size_t i = 0; i < queue->message_count;) {
+        tkr_entry *entry = queue->senders[i];
+        bool heal = false;
+        size_t first = i;
+        for (; i < queue->message_count && queue->senders[i] == entry; i++)
+            heal = heal || queue->messages[i].heal;
+        tkr_call *call = &entry->call;
+        if (heal && tkr_call_try_again(call, ++entry->tries))
+            continue; /* its statements are still there: once more */
+        tasker_status status = tkr_call_take(call, queue->messages + first, !in_transaction);
+        status = tkr_call_conclude(call, status);
+        if (status == TASKER_AGAIN)
+            continue;
+        entry->error = entry->found;
+        tkr_abandon(call);
+    }
+    while (queue->done < queue->count && !is_open(queue->entries[queue->done]))
+        queue->done++;
+}
+
+static tasker_status verdict(const tkr_queue *queue)
+{
+    for (size_t i = 0; i < queue->count; i++)
+        if (!tasker_status_is_done(queue->entries[i]->error.status))
+            return queue->entries[i]->error.status;
+    return TASKER_OK;
+}
+
+static tasker_status begin_flight(tkr_queue *queue)
+{
+    if (count_messages(queue) == 0)
+        return TASKER_NOOP;
+    tasker_status status = tkr_link_enter(queue->db);
+    if (status != TASKER_OK)
+        return status;
+    status = take_off(queue);
+    if (queue->timeout_ms != 0)
+        queue->exchange.deadline = tkr_deadline_in(queue->timeout_ms);
+    if (status != TASKER_OUT_OF_MEMORY)
+        return TASKER_AGAIN;
+    land(queue);
+    tkr_link_leave(queue->db);
+    return status;
+}
+
+static tasker_status next_round(tkr_queue *queue)
+{
+    tkr_deadline deadline = queue->exchange.deadline;
+    deliver(queue);
+    land(queue);
+    bool goes_on = count_messages(queue) > 0 && !queue->db->lost && !queue->db->tainted;
+    if (goes_on && take_off(queue) != TASKER_OUT_OF_MEMORY) {
+        queue->exchange.deadline = deadline;
+        return TASKER_AGAIN;
+    }
+    land(queue);
+    for (size_t i = 0; i < queue->count; i++) /* asked for a round that cannot be had */
+        if (is_open(queue->entries[i]))
+            tkr_error_set(&queue->entries[i]->error,
+                          queue->entries[i]->call.wrote ? TASKER_IN_DOUBT : TASKER_DISCONNECTED,
+                          "the link was lost between two rounds");
+    queue->done = queue->count;
+    tkr_link_leave(queue->db);
+    return verdict(queue);
+}
+
+tasker_status tkr_queue_step(tkr_queue *queue)
+{
+    tasker_status status = queue->flying ? TASKER_AGAIN : begin_flight(queue);
+    if (status != TASKER_AGAIN)
+        return status;
+    if (queue->exchange.next < queue->exchange.count)
+        status = tkr_exchange_step(&queue->exchange);
+    else
+        status = TASKER_OK;
+    if (status == TASKER_AGAIN && tkr_deadline_poll_ms(queue->exchange.deadline) == 0) {
+        tkr_exchange_abandon(&queue->exchange, TASKER_TIMEOUT, "no answer within the deadline");
+        status = TASKER_OK;
+    }
+    return status == TASKER_AGAIN ? status : next_round(queue);
+}
