@@ -52,6 +52,21 @@ tasker_uuid make_named_step(tasker_db *db)
     return input.named_step_uuid;
 }
 
+tasker_uuid make_task(tasker_db *db)
+{
+    tasker_task_input input = {.task_uuid = new_uuid(), .named_task_uuid = make_named_task(db)};
+    assert_status(db, tasker_task_create(db, &input, NULL), TASKER_OK);
+    return input.task_uuid;
+}
+
+tasker_uuid make_step(tasker_db *db, tasker_uuid task_uuid)
+{
+    tasker_workflow_step_input input = {.workflow_step_uuid = new_uuid(), .task_uuid = task_uuid};
+    input.named_step_uuid = make_named_step(db);
+    assert_status(db, tasker_workflow_step_create(db, &input, NULL), TASKER_OK);
+    return input.workflow_step_uuid;
+}
+
 /* ---- texts ---- */
 
 const char *const hostile[] = {
