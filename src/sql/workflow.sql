@@ -83,3 +83,23 @@ SELECT EXISTS (SELECT FROM {schema}.tasker_named_tasks nt
                SELECT FROM {schema}.tasker_named_steps np
                  JOIN {schema}.tasker_dependent_systems ds ON ds.dependent_system_uuid = np.dependent_system_uuid
                 WHERE ds.name = i.system AND np.name = i.name))::int8 AS first_missing;
+
+-- name: workflow_load reads one task_details (task_uuid uuid)
+SELECT {t.task}, {d.task_details}
+  FROM {schema}.tasker_tasks t
+ {task_with_details}
+ WHERE t.task_uuid = $1;
+
+-- name: workflow_load__steps reads many workflow_step_details (task_uuid uuid)
+SELECT {s.workflow_step}, {d.workflow_step_details}
+  FROM {schema}.tasker_workflow_steps s
+ {workflow_step_with_details}
+ WHERE s.task_uuid = $1
+ ORDER BY s.workflow_step_uuid;
+
+-- name: workflow_load__edges reads many workflow_step_edge (task_uuid uuid)
+SELECT {e.workflow_step_edge}
+  FROM {schema}.tasker_workflow_steps s
+  JOIN {schema}.tasker_workflow_step_edges e ON e.from_step_uuid = s.workflow_step_uuid
+ WHERE s.task_uuid = $1
+ ORDER BY e.workflow_step_edge_uuid;
