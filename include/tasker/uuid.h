@@ -80,7 +80,7 @@ TASKER_API extern const tasker_uuid tasker_uuid_nil, tasker_uuid_max;
 /*
  * Makes one id from the process-wide generator. NO_ENTROPY: the kernel gave none (getrandom is waited for while the
  * machine starts, and retried when interrupted). BAD_CLOCK: the clock cannot be read, or stands before 1970 or
- * after the year 2527, the last one that the live generator supports.
+ * after 2527-06-23, where the live generator's numbers end.
  */
 TASKER_CALL tasker_uuid_generate(tasker_uuid *out);
 

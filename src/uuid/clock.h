@@ -8,9 +8,9 @@
 #include <time.h>
 
 #define TKR_TICKS_PER_SECOND UINT64_C(4096000)
-#define TKR_SECONDS_END UINT64_C(17592186044) /* whole seconds below 2^44 ms */
+#define TKR_SECONDS_END UINT64_C(17592186040) /* below 2^44 ms, with room for those who run ahead */
 
-/* The system's clock. False: it fails, or stands outside 1970 to 2527. */
+/* The system's clock. False: it fails, or stands outside 1970 to 2527-06-23. */
 static inline bool tkr_clock_read(uint64_t *ticks)
 {
     struct timespec now;

@@ -39,7 +39,7 @@ typedef struct tkr_lane {
 /* This thread's lane; NULL before its first id. One word, so that initial-exec storage is had under dlopen too. */
 extern _Thread_local tkr_lane *tkr_lane_here __attribute__((tls_model("initial-exec")));
 
-/* Neither younger nor much older than its last use. False for an empty page, whatever the time. */
+/* The clock has not gone back since the last use and the key is young. False for an empty page, whatever the time. */
 static inline bool tkr_lane_is_fresh(const tkr_lane *lane, uint64_t ticks)
 {
     return ticks >= lane->clock && ticks < lane->expires;

@@ -12,6 +12,8 @@
 
 #define TKR_CACHE_LINE 64
 
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "a lock could be held while another thread forks");
+
 struct tasker_uuid_generator {
     /* The greatest number given out: 44 bits ms, 12 bits fraction, 8 bits counter. 0: none yet. */
     _Alignas(TKR_CACHE_LINE) _Atomic uint64_t last;

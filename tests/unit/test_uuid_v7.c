@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "tasker/uuid.h"
+#include "uuid/uuid_v7.h"
 #include "uuid_faults.h"
 
 #define SECOND_NS INT64_C(1000000000)
@@ -219,6 +220,59 @@ static void bad_clocks(void **state)
     faults_reset();
 }
 
+/* The last seconds of the live generator, 2527-06-23, and times that would wrap into the supported ones. */
+static void end_of_the_clock(void **state)
+{
+    (void)state;
+    static const int64_t outside[] = {INT64_C(17592186040), INT64_C(17592186045), INT64_C(1) << 52, INT64_MAX, -5};
+    faults_reset();
+    next(NULL);
+    fault.clock_frozen_s = INT64_C(17592186039);
+    tasker_uuid last = next(NULL), out = tasker_uuid_max;
+    tasker_time time;
+    assert_int_equal(tasker_uuid_get_time(&last, TASKER_UUID_GRAIN_MS, &time), TASKER_OK);
+    assert_int_equal(time.us, INT64_C(17592186039999000));
+    for (size_t i = 0; i < COUNT(outside); i++) {
+        fault.clock_frozen_s = outside[i];
+        assert_int_equal(tasker_uuid_generate(&out), TASKER_BAD_CLOCK);
+        assert_true(tasker_uuid_is_max(&out));
+    }
+    fault.clock_frozen_s = 0;
+    for (int i = 0; i < 1000; i++) { /* held at the end, until told to let go */
+        tasker_uuid uuid = next(NULL);
+        expect_above(&last, &uuid);
+        last = uuid;
+    }
+    tasker_uuid_generator_resync(NULL);
+    next(NULL);
+    assert_int_equal(report_of(NULL).ahead_ns, 0);
+}
+
+/* The very last numbers: none wraps, and what does not fit is refused until the generator lets go of them. */
+static void end_of_the_numbers(void **state)
+{
+    (void)state;
+    fake clock = {.ns = START_NS, .words_left = -1};
+    tasker_uuid_generator *generator = open_fake(&clock, false);
+    atomic_store(&generator->last, UINT64_MAX - UINT32_MAX - 1001);
+    tasker_uuid last = next(generator);
+    for (int i = 0; i < 999; i++) {
+        tasker_uuid uuid = next(generator);
+        expect_above(&last, &uuid);
+        last = uuid;
+    }
+    for (int i = 0; i < 10000; i++) {
+        tasker_uuid out = tasker_uuid_max;
+        assert_int_equal(tasker_uuid_generator_next(generator, 1, &out), TASKER_BAD_CLOCK);
+        assert_int_equal(tasker_uuid_generator_next(generator, 500, ids), TASKER_BAD_CLOCK);
+        assert_true(tasker_uuid_is_max(&out));
+    }
+    tasker_uuid_generator_resync(generator);
+    next(generator);
+    assert_int_equal(report_of(generator).ahead_ns, 0);
+    tasker_uuid_generator_close(generator);
+}
+
 static void expect_no_entropy(int kind)
 {
     tasker_uuid out = tasker_uuid_max;
@@ -350,6 +404,8 @@ int main(void)
         cmocka_unit_test(sawtooth),
         cmocka_unit_test(live_clock_steps),
         cmocka_unit_test(bad_clocks),
+        cmocka_unit_test(end_of_the_clock),
+        cmocka_unit_test(end_of_the_numbers),
         cmocka_unit_test(failing_entropy),
         cmocka_unit_test(old_keys_are_dropped),
         cmocka_unit_test(failing_sources),

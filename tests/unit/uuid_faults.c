@@ -33,7 +33,9 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *out)
         return -1;
     }
     int answer = __real_clock_gettime(clock, out);
-    if (clock == CLOCK_REALTIME && answer == 0) {
+    if (clock == CLOCK_REALTIME && fault.clock_frozen_s != 0) {
+        *out = (struct timespec){.tv_sec = fault.clock_frozen_s, .tv_nsec = 999999999};
+    } else if (clock == CLOCK_REALTIME && answer == 0) {
         int64_t frozen = fault.clock_frozen_ns;
         int64_t ns = frozen != 0 ? frozen : out->tv_sec * SECOND_NS + out->tv_nsec;
         ns += fault.clock_offset_ns;

@@ -22,6 +22,7 @@ typedef enum entropy_fault {
 typedef struct faults {
     _Atomic int64_t clock_offset_ns; /* added to the true time */
     _Atomic int64_t clock_frozen_ns; /* the time, if not 0 */
+    _Atomic int64_t clock_frozen_s;  /* the same in seconds, for years that nanoseconds do not reach */
     _Atomic bool clock_fails;
     _Atomic int entropy;
     _Atomic bool madvise_fails;
