@@ -121,6 +121,16 @@ static void bind_parameters(const tkr_message *m, bound *b)
     }
 }
 
+/*
+ * Begin, commit and the like get no name: there is nothing to plan, and a name can be lost, which would leave a failed
+ * transaction open where the caller was promised that it ends.
+ */
+static bool is_named(const tasker_db *db, const tkr_query *q)
+{
+    bool moves = q->access == TKR_COMMITS || q->access == TKR_RUNS;
+    return !db->prepared.off && (q->parameter_count > 0 || !moves);
+}
+
 static bool send_message(tkr_exchange *x, tkr_message *m)
 {
     tasker_db *db = x->db;
@@ -130,7 +140,7 @@ static bool send_message(tkr_exchange *x, tkr_message *m)
     if (entry == NULL)
         return false;
     bind_parameters(m, &b);
-    if (db->prepared.off)
+    if (!is_named(db, q))
         return PQsendQueryParams(db->conn, entry->text, (int)q->parameter_count, q->types, b.values, b.lengths,
                                  b.formats, BINARY);
     m->prepares = entry->state == TKR_PREPARED_NOT;

@@ -17,24 +17,16 @@ typedef struct commit_state {
 static const tkr_column state_columns[] = {TKR_OPTIONAL(commit_state, state), TKR_END_COLUMNS};
 const tkr_entity tkr_entity_commit_state = {"commit_state", sizeof(commit_state), state_columns};
 
-static bool add_begin(tkr_call *call, tasker_isolation isolation)
-{
-    switch (isolation) {
-    case TASKER_ISOLATION_DEFAULT:
-        tkr_add_db_begin(call);
-        return true;
-    case TASKER_ISOLATION_READ_COMMITTED:
-        tkr_add_db_begin__read_committed(call);
-        return true;
-    case TASKER_ISOLATION_REPEATABLE_READ:
-        tkr_add_db_begin__repeatable_read(call);
-        return true;
-    case TASKER_ISOLATION_SERIALIZABLE:
-        tkr_add_db_begin__serializable(call);
-        return true;
-    }
-    return false;
-}
+/* One statement each, so that a transaction that could not be had as asked is not left open as another. */
+static const uint32_t begins[][2] = {
+    [TASKER_ISOLATION_DEFAULT] = {TKR_STATEMENT_db_begin, TKR_STATEMENT_db_begin__read_only},
+    [TASKER_ISOLATION_READ_COMMITTED] = {TKR_STATEMENT_db_begin__read_committed,
+                                         TKR_STATEMENT_db_begin__read_committed_read_only},
+    [TASKER_ISOLATION_REPEATABLE_READ] = {TKR_STATEMENT_db_begin__repeatable_read,
+                                          TKR_STATEMENT_db_begin__repeatable_read_read_only},
+    [TASKER_ISOLATION_SERIALIZABLE] = {TKR_STATEMENT_db_begin__serializable,
+                                       TKR_STATEMENT_db_begin__serializable_read_only},
+};
 
 tasker_status tasker_db_begin(tasker_db *db, const tasker_transaction_options *options)
 {
@@ -44,10 +36,10 @@ tasker_status tasker_db_begin(tasker_db *db, const tasker_transaction_options *o
     if (call.status == TASKER_OK && tkr_link_in_transaction(db))
         tkr_refuse(&call, TASKER_BUSY, "a transaction is open already");
     tkr_check_reserved(&call, o->reserved, sizeof o->reserved);
-    if (!add_begin(&call, o->isolation))
+    bool known = (size_t)o->isolation < sizeof begins / sizeof *begins;
+    if (!known)
         tkr_refuse(&call, TASKER_INVALID_ARGUMENT, "isolation is out of range");
-    if (o->read_only)
-        tkr_add_db_begin__read_only(&call);
+    tkr_call_add(&call, known ? begins[o->isolation][o->read_only] : TKR_STATEMENT_db_begin);
     if (call.status == TASKER_OK)
         db->savepoint_depth = 0;
     return tkr_done(&call);

@@ -36,10 +36,19 @@ BEGIN ISOLATION LEVEL REPEATABLE READ;
 BEGIN ISOLATION LEVEL SERIALIZABLE;
 
 -- name: db_begin__read_only runs none ()
-SET TRANSACTION READ ONLY;
+BEGIN READ ONLY;
+
+-- name: db_begin__read_committed_read_only runs none ()
+BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY;
+
+-- name: db_begin__repeatable_read_read_only runs none ()
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+
+-- name: db_begin__serializable_read_only runs none ()
+BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY;
 
 -- The transaction's id, if it has written anything: asked before the commit, so that a lost answer can be resolved.
--- name: db_commit__xid reads one xid ()
+-- name: db_commit__xid runs one xid ()
 SELECT coalesce(pg_current_xact_id_if_assigned()::text::int8, 0) AS xid;
 
 -- name: db_commit commits none ()
