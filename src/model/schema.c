@@ -159,7 +159,7 @@ static tasker_status check_found(tasker_db *db, const tkr_schema_state *found, t
 }
 
 /* The lock comes first and in a statement of its own: what is read after it is what the last holder committed. */
-static tasker_status install_version(tasker_db *db, const tasker_schema_options *o, int32_t version)
+static tasker_status install_once(tasker_db *db, const tasker_schema_options *o, int32_t version)
 {
     tkr_schema_state found = {0};
     tasker_status status = tkr_schema_begin(db, o);
@@ -178,6 +178,14 @@ static tasker_status install_version(tasker_db *db, const tasker_schema_options 
         status = tkr_schema_end(db, status);
     if (status == TASKER_OK || status == TASKER_NOOP)
         db->session.schema_version = status == TASKER_OK ? version : found.version;
+    return status;
+}
+
+static tasker_status install_version(tasker_db *db, const tasker_schema_options *o, int32_t version)
+{
+    tasker_status status = TASKER_RETRY;
+    for (int tries = 0; status == TASKER_RETRY && tries < TKR_SCHEMA_TRIES; tries++)
+        status = install_once(db, o, version);
     return status;
 }
 

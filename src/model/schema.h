@@ -12,6 +12,9 @@ typedef struct tkr_schema_state {
 /* What stands in the handle's schema. */
 tasker_status tkr_schema_find(tasker_db *db, tkr_schema_state *out);
 
+/* An operation is its own transaction, so it repeats itself after RETRY: lost statements, deadlocks. */
+enum { TKR_SCHEMA_TRIES = 5 };
+
 /* Checks what the caller gave, and begins a transaction. */
 tasker_status tkr_schema_begin(tasker_db *db, const tasker_schema_options *options);
 

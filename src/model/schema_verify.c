@@ -83,12 +83,10 @@ static tasker_status compare(tasker_db *db, const tasker_schema_options *options
     return tkr_list_all(&call, out);
 }
 
-tasker_status tasker_schema_verify(tasker_db *db, const tasker_schema_options *options, const tasker_findings **out)
+static tasker_status verify_once(tasker_db *db, const tasker_schema_options *options, const tasker_findings **out)
 {
     static const tasker_schema_options defaults = {0};
     const tasker_findings *findings = NULL;
-    if (out != NULL)
-        *out = NULL;
     tasker_status status = tkr_schema_begin(db, options != NULL ? options : &defaults);
     if (status != TASKER_OK)
         return status;
@@ -97,5 +95,15 @@ tasker_status tasker_schema_verify(tasker_db *db, const tasker_schema_options *o
         *out = findings;
     else
         tasker_free(findings);
+    return status;
+}
+
+tasker_status tasker_schema_verify(tasker_db *db, const tasker_schema_options *options, const tasker_findings **out)
+{
+    tasker_status status = TASKER_RETRY;
+    if (out != NULL)
+        *out = NULL;
+    for (int tries = 0; status == TASKER_RETRY && tries < TKR_SCHEMA_TRIES; tries++)
+        status = verify_once(db, options, out);
     return status;
 }
