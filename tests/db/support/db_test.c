@@ -9,6 +9,12 @@ static bool failed_late; /* in the teardown, which cmocka reports but does not c
 
 /* ---- connections ---- */
 
+static void ignore_notice(void *context, const char *message)
+{
+    (void)context;
+    (void)message;
+}
+
 static PGconn *connect_to(const char *database)
 {
     const char *keywords[] = {"dbname", "application_name", "options", NULL};
@@ -19,6 +25,7 @@ static PGconn *connect_to(const char *database)
         PQfinish(conn);
         fail();
     }
+    PQsetNoticeProcessor(conn, ignore_notice, NULL);
     return conn;
 }
 
