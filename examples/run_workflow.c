@@ -144,7 +144,7 @@ static bool conclude(struct run *run, int *exit_status)
     tasker_state state = workflow->details->state;
     bool good = run->options->quiet || report_print(&run->link, workflow, &run->graph);
     good = draw(run->options, workflow, &run->graph) && good;
-    good = invariants_check(&run->link, workflow, &run->graph) && good;
+    good = invariants_check(&run->link, workflow, &run->graph, run->options->quiet) && good;
     printf("task %s\n", tasker_state_name(state));
     tasker_free(workflow);
 

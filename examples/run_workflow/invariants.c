@@ -23,9 +23,9 @@ static const char *const sql[] = {
     "  UNION"
     "  SELECT * FROM @.tasker_workflow_step_edges WHERE to_step_uuid IN (SELECT workflow_step_uuid FROM step)),"
     " history AS MATERIALIZED ("
-    "  SELECT 'step' AS kind, workflow_step_transition_uuid AS id, workflow_step_uuid AS owner, from_state, to_state,"
-    "         sort_key, most_recent, created_at"
-    "    FROM @.tasker_workflow_step_transitions JOIN step USING (workflow_step_uuid)"
+    "  SELECT 'step' AS kind, t.workflow_step_transition_uuid AS id, t.workflow_step_uuid AS owner, t.from_state,"
+    "         t.to_state, t.sort_key, t.most_recent, t.created_at"
+    "    FROM @.tasker_workflow_step_transitions t JOIN step USING (workflow_step_uuid)"
     "  UNION ALL"
     "  SELECT 'task', task_transition_uuid, task_uuid, from_state, to_state, sort_key, most_recent, created_at"
     "    FROM @.tasker_task_transitions WHERE task_uuid = $1::uuid),",
@@ -168,7 +168,7 @@ static size_t count_in_cycles(const struct graph *graph)
     return graph->count - ordered;
 }
 
-bool invariants_check(struct link *link, const tasker_workflow *workflow, const struct graph *graph)
+bool invariants_check(struct link *link, const tasker_workflow *workflow, const struct graph *graph, bool quiet)
 {
     PGresult *result = ask(link, &workflow->details->task->task_uuid);
     if (result == NULL)
@@ -183,7 +183,8 @@ bool invariants_check(struct link *link, const tasker_workflow *workflow, const 
             broken++;
         }
     PQclear(result);
-    printf("invariants: %d of %d hold\n", count - broken, count);
+    if (!quiet)
+        printf("invariants: %d of %d hold\n", count - broken, count);
     fflush(stdout);
     return broken == 0;
 }

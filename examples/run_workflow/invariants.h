@@ -6,7 +6,10 @@
 #include "graph.h"
 #include "link.h"
 
-/* True: all hold. Prints one line, and one more for each that does not, or says what failed on stderr. */
-bool invariants_check(struct link *link, const tasker_workflow *workflow, const struct graph *graph);
+/*
+ * True: all hold. Prints a line for each that does not, and unless quiet one about all; says on stderr what failed if
+ * they cannot be checked.
+ */
+bool invariants_check(struct link *link, const tasker_workflow *workflow, const struct graph *graph, bool quiet);
 
 #endif

@@ -109,8 +109,8 @@ static bool read_step(struct plan *plan, size_t index, json_t *object)
         say("%s: %s must be an object", plan->path, where);
         return false;
     }
-    if (name == NULL) {
-        say("%s: %s: \"name\" is missing or no string", plan->path, where);
+    if (name == NULL || *name == '\0') {
+        say("%s: %s: \"name\" is missing, empty or no string", plan->path, where);
         return false;
     }
     return check_keys(plan, where, object, step_keys) && read_text(plan, where, object, "name", &step->name) &&

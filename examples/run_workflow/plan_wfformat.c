@@ -45,7 +45,7 @@ static bool read_tasks(struct plan *plan, const json_t *tasks, const struct opti
     plan_make_steps(plan, json_array_size(tasks));
     for (size_t i = 0; i < json_array_size(tasks); i++) {
         const json_t *id = json_object_get(json_array_get(tasks, i), "id");
-        if (!json_is_string(id)) {
+        if (json_string_length(id) == 0) {
             say("%s: workflow.specification.tasks[%zu] has no \"id\"", plan->path, i);
             return false;
         }

@@ -8,13 +8,16 @@
 
 void say(const char *format, ...)
 {
+    char line[1024];
     va_list arguments;
     va_start(arguments, format);
-    fflush(stdout);
-    fputs("run_workflow: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
+    for (char *c = line; *c != '\0'; c++) /* names come from files, and libpq's messages end in a line feed */
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = ' ';
+    fflush(stdout);
+    fprintf(stderr, "run_workflow: %s\n", line);
 }
 
 static void *there(void *block)

@@ -8,7 +8,7 @@
 /* Exit statuses besides 0. */
 enum { EXIT_INCOMPLETE = 1, EXIT_BAD_INPUT = 2 };
 
-/* One line on stderr, after the program's name. */
+/* One line on stderr, after the program's name, whatever characters it is made of. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* count zeroed elements of this size; count 0 is fine. */
