@@ -14,8 +14,8 @@ WITH cur AS MATERIALIZED (
        AND NOT EXISTS (SELECT FROM {schema}.tasker_workflow_step_transitions o
                         WHERE o.workflow_step_transition_uuid = i.transition_uuid)
        AND (t.to_state = 'enqueued'
-            OR EXISTS (SELECT FROM {schema}.tasker_step_readiness_status r
-                        WHERE r.workflow_step_uuid = s.workflow_step_uuid AND r.ready_for_execution))
+            OR (SELECT r.ready_for_execution FROM {schema}.tasker_step_readiness_status r
+                 WHERE r.workflow_step_uuid = i.step_uuid))
        AND NOT EXISTS (SELECT FROM {schema}.tasker_task_transitions kt
                         WHERE kt.task_uuid = s.task_uuid AND kt.most_recent
                           AND kt.to_state NOT IN ('pending', 'in_progress'))

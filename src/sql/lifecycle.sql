@@ -6,6 +6,8 @@
 --   ins   writes the new current row, drawn from flip, so the unique index never sees two;
 --   last  the entity's own columns follow.
 --
+-- A condition behind OR is a scalar query for one item: EXISTS there may be planned as a hash of the whole database.
+--
 -- Rows that come back moved. For the others a second statement, with a snapshot of its own, tells why. A condition on
 -- rows that are not locked (parents, the task) is as old as the snapshot: "parents done" never becomes false again.
 
@@ -93,11 +95,11 @@ WITH cur AS MATERIALIZED (
                         WHERE o.workflow_step_transition_uuid = i.transition_uuid)
        AND (NOT $5
             OR ((t.to_state = 'enqueued'
-                 OR EXISTS (SELECT FROM {schema}.tasker_step_readiness_status r
-                             WHERE r.workflow_step_uuid = s.workflow_step_uuid AND r.ready_for_execution))
-                AND NOT EXISTS (SELECT FROM {schema}.tasker_task_transitions kt
-                                 WHERE kt.task_uuid = s.task_uuid AND kt.most_recent
-                                   AND kt.to_state NOT IN ('pending', 'in_progress'))))
+                 OR (SELECT r.ready_for_execution FROM {schema}.tasker_step_readiness_status r
+                      WHERE r.workflow_step_uuid = i.step_uuid))
+                AND coalesce((SELECT kt.to_state FROM {schema}.tasker_task_transitions kt
+                               WHERE kt.task_uuid = s.task_uuid AND kt.most_recent), 'pending')
+                    IN ('pending', 'in_progress')))
      ORDER BY s.workflow_step_uuid
        FOR NO KEY UPDATE OF s, t
 ), flip AS (
@@ -169,13 +171,15 @@ WITH cur AS MATERIALIZED (
      WHERE t.to_state = ANY ($3)
        AND ($6 IS NULL OR t.sort_key = $6)
        AND NOT EXISTS (SELECT FROM {schema}.tasker_task_transitions o WHERE o.task_transition_uuid = i.transition_uuid)
-       AND ($5 = 0 OR NOT EXISTS (
-           SELECT FROM {schema}.tasker_workflow_steps s
+       AND ($5 = 0 OR (
+           SELECT true
+             FROM {schema}.tasker_workflow_steps s
              LEFT JOIN {schema}.tasker_workflow_step_transitions st
                     ON st.workflow_step_uuid = s.workflow_step_uuid AND st.most_recent
             WHERE s.task_uuid = k.task_uuid
               AND coalesce(st.to_state, 'pending') NOT IN ('complete', 'resolved_manually')
-              AND ($5 = 1 OR st.to_state IS DISTINCT FROM 'cancelled')))
+              AND ($5 = 1 OR st.to_state IS DISTINCT FROM 'cancelled')
+            LIMIT 1) IS NULL)
      ORDER BY k.task_uuid
        FOR NO KEY UPDATE OF k, t
 ), flip AS (
@@ -217,7 +221,7 @@ WITH cur AS MATERIALIZED (
       JOIN {schema}.tasker_task_transitions t ON t.task_uuid = k.task_uuid AND t.most_recent
      WHERE t.to_state IN ('pending', 'in_progress')
        AND NOT EXISTS (SELECT FROM {schema}.tasker_task_transitions o WHERE o.task_transition_uuid = i.transition_uuid)
-       AND ($4 OR EXISTS (SELECT FROM {schema}.tasker_workflow_steps s WHERE s.task_uuid = k.task_uuid))
+       AND ($4 OR (SELECT true FROM {schema}.tasker_workflow_steps s WHERE s.task_uuid = k.task_uuid LIMIT 1))
        AND NOT EXISTS (
            SELECT FROM {schema}.tasker_workflow_steps s
              LEFT JOIN {schema}.tasker_workflow_step_transitions st
