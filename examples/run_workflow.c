@@ -17,7 +17,7 @@ enum { AUTO_SECONDS = 4 };
 
 static bool is_bad_input(tasker_status status)
 {
-    return status == TASKER_NOT_FOUND || (status >= TASKER_INVALID_ARGUMENT && status <= TASKER_CYCLE);
+    return status >= TASKER_INVALID_ARGUMENT && status <= TASKER_CYCLE;
 }
 
 /* Registers what the workflow needs and creates the task, at once. Its key is made before, so that a resend is safe. */
@@ -63,6 +63,11 @@ static bool prepare(struct run *run, const struct plan *plan, int *exit_status)
         status = create_task(&run->link, plan, &run->task_uuid);
     if (status == TASKER_OK)
         status = load(&run->link, &run->task_uuid, &workflow);
+    if (status == TASKER_NOT_FOUND && !fresh) {
+        say("there is no task %s", tasker_uuid_format(&run->task_uuid, text));
+        *exit_status = EXIT_BAD_INPUT;
+        return false;
+    }
     if (status != TASKER_OK) {
         link_say(&run->link, fresh ? "creating the task" : "loading the task", status);
         *exit_status = is_bad_input(status) ? EXIT_BAD_INPUT : EXIT_INCOMPLETE;
