@@ -313,6 +313,18 @@ def bad_usage_is_refused():
             if done.returncode != status or culprit not in done.stderr or done.stdout != ""]
 
 
+def program_of_the_readme_runs():
+    ready()
+    text = re.search(r"^```c\n(.*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S)[1]
+    if text.count("\n") > 30:
+        return ["it has more than 30 lines"]
+    (WORK / "readme.c").write_text(text)
+    parts = must("pkg-config", "--cflags", "--libs", "tasker").split()
+    must(os.environ.get("CC", "cc"), *FLAGS, WORK / "readme.c", *parts, "-o", WORK / "readme")
+    done = call(WORK / "readme")
+    return [] if done.returncode == 0 and done.stdout == "OK: reserve\n" else [told(done, "readme")]
+
+
 def other_schema_versions_are_refused():
     ready()
     wrong = []
@@ -328,7 +340,7 @@ def other_schema_versions_are_refused():
 CHECKS = [programs_compile_against_the_installed_library, schema_installs_in_a_new_database, small_programs_run,
           shipped_workflows_complete, shipped_workflows_complete_with_failures, a_permanent_failure_is_told,
           a_trace_in_wfformat_completes, killed_run_is_resumed, two_processes_share_a_task, bad_files_are_refused,
-          bad_usage_is_refused, other_schema_versions_are_refused]
+          bad_usage_is_refused, program_of_the_readme_runs, other_schema_versions_are_refused]
 
 
 def guarded(check):
