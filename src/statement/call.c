@@ -155,7 +155,7 @@ uint32_t tkr_call_lay_out(tkr_call *call, tkr_message *messages)
     clear_error(call);
     for (uint32_t i = 0; i < call->part_count; i++)
         messages[i] = (tkr_message){.query = &call->parts[i].statement->query,
-                                    .parameters = call->bytes + call->parts[i].offset,
+                                    .parameters = call->used > 0 ? call->bytes + call->parts[i].offset : NULL,
                                     .last = i == call->part_count - 1,
                                     .error = call->error};
     return call->part_count;

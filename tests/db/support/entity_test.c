@@ -52,6 +52,21 @@ tasker_uuid make_named_step(tasker_db *db)
     return input.named_step_uuid;
 }
 
+task_kind make_kind(tasker_db *db, const char *version, const char *configuration)
+{
+    task_kind k = {.named_task_uuid = new_uuid()};
+    tasker_task_namespace_input space = {.task_namespace_uuid = new_uuid()};
+    snprintf(k.namespace_name, sizeof k.namespace_name, "%s", new_name("namespace"));
+    snprintf(k.name, sizeof k.name, "%s", new_name("kind"));
+    space.name = T(k.namespace_name);
+    assert_status(db, tasker_task_namespace_create(db, &space, NULL), TASKER_OK);
+    tasker_named_task_input input = {.named_task_uuid = k.named_task_uuid, .name = T(k.name), .version = T(version)};
+    input.task_namespace_uuid = space.task_namespace_uuid;
+    input.configuration = tasker_json_of(configuration);
+    assert_status(db, tasker_named_task_create(db, &input, NULL), TASKER_OK);
+    return k;
+}
+
 tasker_uuid make_task(tasker_db *db)
 {
     tasker_task_input input = {.task_uuid = new_uuid(), .named_task_uuid = make_named_task(db)};
@@ -76,8 +91,7 @@ const char *const hostile[] = {
     "\\x00",
     "\"quoted\"",
     "a\tb\nc\rd",
-    "\xF0\x9F\x9A\x80 \xC3\xA9"
-    "e\xCC\x81",
+    "\xF0\x9F\x9A\x80 \xC3\xA9 \x65\xCC\x81",
     "NULL",
     "",
     "{\"a\": 1}",

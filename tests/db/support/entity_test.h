@@ -20,6 +20,13 @@ tasker_uuid make_named_step(tasker_db *db);
 tasker_uuid make_task(tasker_db *db);
 tasker_uuid make_step(tasker_db *db, tasker_uuid task_uuid);
 
+/* A named task with all its names. */
+typedef struct task_kind {
+    tasker_uuid named_task_uuid;
+    char namespace_name[64], name[64];
+} task_kind;
+task_kind make_kind(tasker_db *db, const char *version, const char *configuration);
+
 /* A text of this many characters, all of two bytes; static storage, one of the last 4. */
 tasker_text text_of_length(size_t characters);
 
