@@ -39,21 +39,39 @@ static uint64_t hash_text(uint64_t hash, const char *text)
     return hash;
 }
 
-static bool make_entry(tkr_prepared_entry *entry, const tkr_query *query, const char *schema_quoted,
-                       uint32_t generation)
+bool tkr_prepared_know(tkr_prepared *prepared, const char *name)
+{
+    char(*known)[64] = realloc(prepared->known, (prepared->known_count + 1) * sizeof *known);
+    if (known == NULL)
+        return false;
+    prepared->known = known;
+    snprintf(known[prepared->known_count++], sizeof *known, "%s", name);
+    return true;
+}
+
+static bool is_known(const tkr_prepared *prepared, const char *name)
+{
+    for (size_t i = 0; i < prepared->known_count; i++)
+        if (strcmp(prepared->known[i], name) == 0)
+            return true;
+    return false;
+}
+
+static bool make_entry(tkr_prepared *prepared, tkr_prepared_entry *entry, const tkr_query *query,
+                       const char *schema_quoted)
 {
     char prefix[32] = "";
-    if (generation > 0)
-        snprintf(prefix, sizeof prefix, "/* %" PRIu32 " */ ", generation);
+    if (prepared->generation > 0)
+        snprintf(prefix, sizeof prefix, "/* %" PRIu32 " */ ", prepared->generation);
     char *text = tkr_expand_schema(query->text, schema_quoted, prefix);
     if (text == NULL)
         return false;
     free(entry->text);
     entry->text = text;
-    entry->generation = generation;
-    entry->state = TKR_PREPARED_NOT;
+    entry->generation = prepared->generation;
     uint64_t hash = hash_text(hash_text(UINT64_C(0xcbf29ce484222325), TASKER_VERSION), text);
     snprintf(entry->name, sizeof entry->name, "tasker_%.36s_%016" PRIx64, query->name, hash);
+    entry->state = is_known(prepared, entry->name) ? TKR_PREPARED_THERE : TKR_PREPARED_NOT;
     return true;
 }
 
@@ -75,7 +93,7 @@ tkr_prepared_entry *tkr_prepared_use(tkr_prepared *prepared, const tkr_query *qu
     tkr_prepared_entry *entry = &prepared->entries[query->id];
     if (entry->text != NULL && entry->generation == prepared->generation)
         return entry;
-    return make_entry(entry, query, schema_quoted, prepared->generation) ? entry : NULL;
+    return make_entry(prepared, entry, query, schema_quoted) ? entry : NULL;
 }
 
 void tkr_prepared_renew(tkr_prepared *prepared)
@@ -87,6 +105,7 @@ void tkr_prepared_reset(tkr_prepared *prepared)
 {
     for (size_t i = 0; i < prepared->count; i++)
         prepared->entries[i].state = TKR_PREPARED_NOT;
+    prepared->known_count = 0;
 }
 
 void tkr_prepared_free(tkr_prepared *prepared)
@@ -94,5 +113,6 @@ void tkr_prepared_free(tkr_prepared *prepared)
     for (size_t i = 0; i < prepared->count; i++)
         free(prepared->entries[i].text);
     free(prepared->entries);
+    free(prepared->known);
     *prepared = (tkr_prepared){0};
 }

@@ -28,12 +28,17 @@ typedef struct tkr_prepared_entry {
 typedef struct tkr_prepared {
     tkr_prepared_entry *entries;
     size_t count;
+    char (*known)[64]; /* names that were there before this handle came to the session */
+    size_t known_count;
     uint32_t generation; /* the present one; entries of an older one are re-made at their next use */
     bool off;            /* no named statements */
 } tkr_prepared;
 
 /* The entry of query with text and name made; NULL: out of memory. */
 tkr_prepared_entry *tkr_prepared_use(tkr_prepared *prepared, const tkr_query *query, const char *schema_quoted);
+
+/* The session has a statement of this name already. False: out of memory. */
+bool tkr_prepared_know(tkr_prepared *prepared, const char *name);
 
 /* The server lost statements or holds stale ones: all get new names. */
 void tkr_prepared_renew(tkr_prepared *prepared);

@@ -40,7 +40,37 @@ typedef struct schema_version {
 static const tkr_column version_columns[] = {TKR_COLUMN(schema_version, version), TKR_END_COLUMNS};
 const tkr_entity tkr_entity_schema_version = {"schema_version", sizeof(schema_version), version_columns};
 
+typedef struct prepared_name {
+    tasker_text name;
+} prepared_name;
+static const tkr_column name_columns[] = {TKR_COLUMN(prepared_name, name), TKR_END_COLUMNS};
+const tkr_entity tkr_entity_prepared_name = {"prepared_name", sizeof(prepared_name), name_columns};
+
 /* ---- what is installed ---- */
+
+static tasker_status finish_known(tkr_call *call)
+{
+    for (int i = 0; i < tkr_rows(call, 0); i++) {
+        prepared_name p;
+        tasker_status status = tkr_read_row(call, 0, i, &p);
+        if (status != TASKER_OK)
+            return status;
+        if (!tkr_prepared_know(&call->db->prepared, p.name.ptr))
+            return tkr_error_set(call->error, TASKER_OUT_OF_MEMORY, "out of memory");
+    }
+    return TASKER_OK;
+}
+
+static tasker_status find_known(tasker_db *db)
+{
+    bool off = db->prepared.off;
+    db->prepared.off = true; /* lest the question itself be prepared a second time */
+    tkr_call call = tkr_begin(db);
+    tkr_add_db_wrap__known(&call);
+    tasker_status status = tkr_run(&call, finish_known, NULL);
+    db->prepared.off = off;
+    return status;
+}
 
 static tasker_status check_version(tkr_call *call)
 {
@@ -94,6 +124,8 @@ static tasker_status finish_check(tkr_call *call)
 static tasker_status check_session(tasker_db *db)
 {
     tasker_status status = tkr_link_check_server(db);
+    if (status == TASKER_OK && db->wrapped)
+        status = find_known(db);
     if (status != TASKER_OK)
         return status;
     tkr_call call = tkr_begin(db);

@@ -19,6 +19,10 @@ SELECT to_regclass(format('%I.tasker_tasks', $1)) IS NOT NULL AS tables,
        current_setting('server_encoding')::text AS server_encoding,
        pg_is_in_recovery() AS in_recovery;
 
+-- What an earlier handle on the same connection has left prepared; preparing it again would abort a transaction.
+-- name: db_wrap__known reads many prepared_name ()
+SELECT p.name::text AS name FROM pg_prepared_statements p WHERE starts_with(p.name, 'tasker_');
+
 -- name: schema_version reads one schema_version ()
 SELECT coalesce(max(v.version), 0)::int4 AS version
   FROM {schema}.tasker_schema_versions v;
