@@ -45,7 +45,7 @@ typedef struct tasker_failure {
     const tasker_lease *lease;
     tasker_text error_message, error_type;
     tasker_json metadata;
-    bool permanent; /* not to be tried again */
+    bool permanent; /* not to be tried again: the step is not retryable any more */
     bool has_retry_after_seconds;
     int32_t retry_after_seconds; /* instead of the exponential backoff; at most 300 count */
     uint64_t reserved[4];

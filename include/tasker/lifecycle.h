@@ -72,8 +72,9 @@ TASKER_CALL tasker_task_finalize(tasker_db *db, const tasker_uuid *task_uuids, s
 
 /*
  * Moves steps along the step table of tasker/state.h: for operators, and for orchestrators that keep no leases.
- * ENQUEUE and START need the parents done; FAIL goes to error and stays there (tasker_lease_fail decides on retries);
- * RETRY and RESOLVE_MANUALLY end a backoff; RETRY of a step whose attempts are used up sets them to 0.
+ * ENQUEUE and START need the task open, and from pending a step that is ready (tasker/readiness.h). FAIL goes to error
+ * and stays there (tasker_lease_fail decides on retries). RETRY and RESOLVE_MANUALLY end a requested backoff; RETRY of a
+ * step whose attempts are used up, or that is not retryable, sets them to 0.
  * RESET is INVALID_ARGUMENT.
  */
 TASKER_CALL tasker_workflow_step_apply(tasker_db *db, const tasker_uuid *workflow_step_uuids, size_t count,

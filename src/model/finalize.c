@@ -11,6 +11,7 @@
 typedef struct task_decision {
     bool found;
     tasker_state own_state;
+    bool own_elsewhere;
     tasker_uuid transition_uuid;
     tasker_state from_state, to_state;
     bool has_sort_key, has_total_steps, has_completed_steps, has_ready_steps, has_busy_steps, has_waiting_steps,
@@ -23,6 +24,7 @@ typedef struct task_decision {
 static const tkr_column columns[] = {
     TKR_COLUMN(task_decision, found),
     TKR_OPTIONAL(task_decision, own_state),
+    TKR_COLUMN(task_decision, own_elsewhere),
     TKR_OPTIONAL(task_decision, transition_uuid),
     TKR_OPTIONAL(task_decision, from_state),
     TKR_OPTIONAL(task_decision, to_state),
@@ -74,7 +76,7 @@ static tasker_status verdict(const finalize *f, const task_decision *d, tasker_e
         return TASKER_NOT_FOUND;
     if (d->own_state == TASKER_STATE_COMPLETE || d->own_state == TASKER_STATE_ERROR)
         return TASKER_OK; /* a resend */
-    if (d->own_state != TASKER_STATE_NONE)
+    if (d->own_state != TASKER_STATE_NONE || d->own_elsewhere)
         return TASKER_DUPLICATE;
     bool closes = why == TASKER_EXECUTION_STATUS_ALL_COMPLETE || why == TASKER_EXECUTION_STATUS_BLOCKED_BY_FAILURES;
     if (is_open(d->to_state) && closes && f->blocked)
@@ -128,13 +130,16 @@ static tasker_status finish(tkr_call *call)
         if (status != TASKER_OK)
             return status;
         take_decision(f, i, &d);
-        begin = begin || (d.found && d.to_state == TASKER_STATE_NONE);
+        if (d.found && d.to_state == TASKER_STATE_NONE && !f->begun) {
+            begin = true;
+            m->begun_at[i] = 1;
+        }
         block = block || (!m->moved[i] && is_open(d.to_state) &&
                           m->outcomes[i].execution_status == TASKER_EXECUTION_STATUS_BLOCKED_BY_FAILURES);
     }
     if (status != TASKER_OK)
         return status;
-    if (begin && !f->begun) {
+    if (begin) {
         f->begun = true;
         tkr_add_task_apply__begin(call, m->keys, m->count, m->others + m->count, m->count);
         add_complete(call, f);

@@ -25,8 +25,8 @@ const tkr_entity tkr_entity_lease = {"lease", sizeof(tasker_lease), columns};
 static void add_take(tkr_call *call, tkr_move *m)
 {
     static const tasker_text startable[] = {TASKER_TEXT("pending"), TASKER_TEXT("enqueued"), TASKER_TEXT("error")};
-    tkr_add_workflow_step_apply__start_tasks(call, m->keys, m->count, m->others, m->count, startable, 3,
-                                             m->change.actor);
+    tkr_add_workflow_step_apply__start_tasks(call, m->keys, m->count, m->others, m->count, m->ids, m->count, startable,
+                                             3, NULL, m->change.actor);
     m->answer = call->part_count;
     tkr_add_lease_take_steps(call, m->keys, m->count, m->ids, m->count, m->others + m->count, m->count,
                              m->change.actor);

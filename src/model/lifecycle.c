@@ -31,8 +31,8 @@ static void add_step_apply(tkr_call *call, tkr_move *m)
     const char *target = tasker_state_name(tkr_state_target(true, m->event));
     bool starts = m->event == TASKER_EVENT_START || m->event == TASKER_EVENT_ENQUEUE;
     if (starts)
-        tkr_add_workflow_step_apply__start_tasks(call, m->keys, m->count, m->others, m->count, sources, source_count,
-                                                 m->change.actor);
+        tkr_add_workflow_step_apply__start_tasks(call, m->keys, m->count, m->others, m->count, m->ids, m->count,
+                                                 sources, source_count, expected_sort_key(m), m->change.actor);
     if (is_operators(m->event))
         tkr_add_workflow_step_apply__lock_tasks(call, m->keys, m->count);
     m->answer = call->part_count;
@@ -79,7 +79,7 @@ static void add_task_apply(tkr_call *call, tkr_move *m)
 static tasker_status judge_task(tkr_move *m, size_t i, const tkr_look *look)
 {
     tasker_status status = tkr_move_judge(m, i, look);
-    return status == TASKER_CONFLICT && look->sort_key != 0 && task_guard(m->event) != 0 &&
+    return status == TASKER_CONFLICT && !tasker_uuid_is_nil(&look->transition_uuid) && task_guard(m->event) != 0 &&
                    !(m->change.has_expected_sort_key && look->sort_key != m->change.expected_sort_key)
                ? TASKER_GUARD_FAILED
                : status;

@@ -10,8 +10,8 @@ enum phase { WROTE = 0, LOOKED = 1 };
 
 typedef struct moved {
     tasker_uuid key, transition_uuid;
-    tasker_state from_state, to_state;
-    int32_t sort_key, attempts;
+    tasker_state from_state, to_state, task_state;
+    int32_t sort_key, attempts, moved;
 } moved;
 
 static const tkr_column moved_columns[] = {
@@ -21,6 +21,8 @@ static const tkr_column moved_columns[] = {
     TKR_COLUMN(moved, to_state),
     TKR_COLUMN(moved, sort_key),
     TKR_COLUMN(moved, attempts),
+    TKR_COLUMN(moved, task_state),
+    TKR_COLUMN(moved, moved),
     TKR_END_COLUMNS,
 };
 const tkr_entity tkr_entity_moved = {"moved", sizeof(moved), moved_columns};
@@ -28,6 +30,7 @@ const tkr_entity tkr_entity_moved = {"moved", sizeof(moved), moved_columns};
 static const tkr_column step_look_columns[] = {
     TKR_COLUMN(tkr_look, found),
     TKR_OPTIONAL(tkr_look, own_state),
+    TKR_COLUMN(tkr_look, own_elsewhere),
     TKR_OPTIONAL(tkr_look, transition_uuid),
     TKR_OPTIONAL(tkr_look, from_state),
     TKR_OPTIONAL(tkr_look, to_state),
@@ -45,6 +48,7 @@ const tkr_entity tkr_entity_step_look = {"step_look", sizeof(tkr_look), step_loo
 static const tkr_column task_look_columns[] = {
     TKR_COLUMN(tkr_look, found),
     TKR_OPTIONAL(tkr_look, own_state),
+    TKR_COLUMN(tkr_look, own_elsewhere),
     TKR_OPTIONAL(tkr_look, transition_uuid),
     TKR_OPTIONAL(tkr_look, from_state),
     TKR_OPTIONAL(tkr_look, to_state),
@@ -85,6 +89,7 @@ bool tkr_move_begin(tkr_call *call, tkr_move **out, const tasker_uuid *keys, siz
     m->ids = tkr_keep(call, count * sizeof *m->ids);
     m->others = tkr_keep(call, 2 * count * sizeof *m->others);
     m->moved = tkr_keep(call, count * sizeof *m->moved);
+    m->begun_at = tkr_keep(call, count * sizeof *m->begun_at);
     m->outcomes = outcomes != NULL ? outcomes : tkr_keep(call, count * sizeof *m->outcomes);
     if (call->status != TASKER_OK)
         return false;
@@ -139,7 +144,8 @@ static void mark(tkr_move *m, size_t i, const moved *row)
     o->to_state = row->to_state;
     o->sort_key = row->sort_key;
     o->attempts = row->attempts;
-    o->moved = 1;
+    o->task_state = row->task_state;
+    o->moved = row->moved + m->begun_at[i];
 }
 
 tasker_status tkr_move_read(tkr_call *call, tkr_move *m, uint32_t answer)
@@ -187,7 +193,7 @@ tasker_status tkr_move_judge(tkr_move *m, size_t i, const tkr_look *look)
         return TASKER_NOT_FOUND;
     if (look->own_state == target)
         return TASKER_OK;
-    if (look->own_state != TASKER_STATE_NONE)
+    if (look->own_state != TASKER_STATE_NONE || look->own_elsewhere)
         return TASKER_DUPLICATE; /* the key was used for something else */
     if (m->change.has_expected_sort_key && look->sort_key != m->change.expected_sort_key)
         return TASKER_CONFLICT;
@@ -243,10 +249,15 @@ static tasker_status read_looks(tkr_call *call, tkr_move *m, bool *without_histo
         tasker_status status = tkr_read_row(call, 0, (int)i, &look);
         if (status != TASKER_OK)
             return status;
-        if (look.found && look.to_state == TASKER_STATE_NONE)
-            *without_history = true;
+        bool fresh = look.found && look.to_state == TASKER_STATE_NONE;
+        if (fresh)
+            look.to_state = TASKER_STATE_PENDING;
         if (!m->moved[i])
             take_look(m, i, &look);
+        if (fresh && m->outcomes[i].status == TASKER_CONFLICT && !m->change.has_expected_sort_key) {
+            *without_history = true; /* it lacks nothing else */
+            m->begun_at[i] = 1;
+        }
     }
     return TASKER_OK;
 }

@@ -16,7 +16,8 @@ typedef struct tkr_move tkr_move;
 /* How an item stands that did not move; one struct for steps and tasks. */
 typedef struct tkr_look {
     bool found;
-    tasker_state own_state; /* to_state of the history row under the item's key, wherever; NONE: no such row */
+    tasker_state own_state; /* to_state of the item's history row under the key of the move; NONE: no such row */
+    bool own_elsewhere;     /* that key belongs to the history of another */
     tasker_uuid transition_uuid;
     tasker_state from_state, to_state;
     bool has_sort_key, has_attempts, has_unmet_parents, has_retry_eligible, retry_eligible, has_waiting, waiting;
@@ -32,6 +33,7 @@ struct tkr_move {
     tasker_uuid *ids;    /* of the history rows to write */
     tasker_uuid *others; /* of further rows the operation may write: 2 * count */
     bool *moved;
+    int32_t *begun_at;        /* 1 where the operation writes the missing first row of a history */
     tasker_outcome *outcomes; /* the caller's, or kept by the call */
     bool steps;
     tasker_event event;

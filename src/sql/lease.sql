@@ -4,7 +4,7 @@
 -- A step in error that may be tried again passes through pending on its way: two rows, one of them current.
 -- name: lease_take_steps writes many moved (workflow_step_uuids uuid[], transition_uuids uuid[], retry_uuids uuid[], actor text(128))
 WITH cur AS MATERIALIZED (
-    SELECT s.workflow_step_uuid, t.workflow_step_transition_uuid, t.to_state, t.sort_key, t.created_at,
+    SELECT s.workflow_step_uuid, s.task_uuid, t.workflow_step_transition_uuid, t.to_state, t.sort_key, t.created_at,
            i.transition_uuid, i.retry_uuid
       FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS i (step_uuid, transition_uuid, retry_uuid)
       JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
@@ -51,7 +51,10 @@ WITH cur AS MATERIALIZED (
     RETURNING workflow_step_transition_uuid, sort_key, most_recent
 )
 SELECT upd.workflow_step_uuid AS key, upd.transition_uuid AS transition_uuid, upd.to_state::text AS from_state,
-       'in_progress'::text AS to_state, ins.sort_key::int4 AS sort_key, upd.attempts::int4 AS attempts
+       'in_progress'::text AS to_state, ins.sort_key::int4 AS sort_key, upd.attempts::int4 AS attempts,
+       coalesce((SELECT kt.to_state FROM {schema}.tasker_task_transitions kt
+                  WHERE kt.task_uuid = upd.task_uuid AND kt.most_recent), 'pending')::text AS task_state,
+       CASE WHEN upd.to_state = 'error' THEN 2 ELSE 1 END::int4 AS moved
   FROM upd
   JOIN ins ON ins.workflow_step_transition_uuid = upd.transition_uuid;
 
@@ -84,7 +87,8 @@ SELECT s.task_uuid AS task_uuid,
 -- Fenced by the row that began the attempt: it must be the current one.
 -- name: lease_complete writes many moved (workflow_step_uuids uuid[], tokens uuid[], transition_uuids uuid[], results jsonb[], metadata jsonb[])
 WITH cur AS MATERIALIZED (
-    SELECT s.workflow_step_uuid, t.workflow_step_transition_uuid, t.sort_key, t.created_at, t.metadata ->> 'actor' AS actor,
+    SELECT s.workflow_step_uuid, s.task_uuid, t.workflow_step_transition_uuid, t.sort_key, t.created_at,
+           t.metadata ->> 'actor' AS actor,
            i.transition_uuid, i.results, i.metadata
       FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::jsonb[], $5::jsonb[])
            AS i (step_uuid, token, transition_uuid, results, metadata)
@@ -122,17 +126,22 @@ WITH cur AS MATERIALIZED (
     RETURNING workflow_step_uuid
 )
 SELECT upd.workflow_step_uuid AS key, upd.transition_uuid AS transition_uuid, 'in_progress'::text AS from_state,
-       'complete'::text AS to_state, (upd.sort_key + 1)::int4 AS sort_key, coalesce(upd.attempts, 0)::int4 AS attempts
+       'complete'::text AS to_state, (upd.sort_key + 1)::int4 AS sort_key, coalesce(upd.attempts, 0)::int4 AS attempts,
+       coalesce((SELECT kt.to_state FROM {schema}.tasker_task_transitions kt
+                  WHERE kt.task_uuid = upd.task_uuid AND kt.most_recent), 'pending')::text AS task_state,
+       1::int4 AS moved
   FROM upd
   JOIN ins ON ins.workflow_step_uuid = upd.workflow_step_uuid;
 
 -- Error, and on to pending while attempts last. The delay is 2^attempts s, at most 300, with up to 10 % more or less
 -- (jitter is drawn by the client between -1 and 1), or what the caller asked for (-1: nothing). It runs from now; since
 -- the column counts from the start of the attempt, the time since then is added, rounded up to whole seconds.
+-- A permanent failure ends the step's being retryable: in error with attempts left it would be ready again.
 -- name: lease_fail writes many moved (workflow_step_uuids uuid[], tokens uuid[], transition_uuids uuid[], retry_uuids uuid[], permanents bool[], retry_after_seconds int4[], error_messages text[], error_types text[], metadata jsonb[], jitter float8)
 WITH cur AS MATERIALIZED (
-    SELECT s.workflow_step_uuid, t.workflow_step_transition_uuid, t.sort_key, t.created_at, t.metadata ->> 'actor' AS actor,
-           i.transition_uuid, i.retry_uuid, i.retry_after, i.error_message, i.error_type, i.metadata,
+    SELECT s.workflow_step_uuid, s.task_uuid, t.workflow_step_transition_uuid, t.sort_key, t.created_at,
+           t.metadata ->> 'actor' AS actor,
+           i.transition_uuid, i.retry_uuid, i.permanent, i.retry_after, i.error_message, i.error_type, i.metadata,
            s.attempts, s.last_attempted_at,
            s.retryable AND NOT i.permanent AND coalesce(s.attempts, 0) < coalesce(s.retry_limit, 3) AS again
       FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bool[], $6::int4[], $7::text[], $8::text[],
@@ -155,6 +164,7 @@ WITH cur AS MATERIALIZED (
 ), upd AS (
     UPDATE {schema}.tasker_workflow_steps s
        SET in_process = false,
+           retryable = s.retryable AND NOT flip.permanent,
            backoff_request_seconds = CASE WHEN flip.again THEN
                ceil(d.delay + extract(epoch FROM n.now - coalesce(flip.last_attempted_at, n.now)))::integer END,
            updated_at = n.now
@@ -192,7 +202,10 @@ WITH cur AS MATERIALIZED (
     RETURNING workflow_step_uuid, to_state, sort_key, most_recent
 )
 SELECT upd.workflow_step_uuid AS key, upd.transition_uuid AS transition_uuid, 'in_progress'::text AS from_state,
-       ins.to_state::text AS to_state, ins.sort_key::int4 AS sort_key, coalesce(upd.attempts, 0)::int4 AS attempts
+       ins.to_state::text AS to_state, ins.sort_key::int4 AS sort_key, coalesce(upd.attempts, 0)::int4 AS attempts,
+       coalesce((SELECT kt.to_state FROM {schema}.tasker_task_transitions kt
+                  WHERE kt.task_uuid = upd.task_uuid AND kt.most_recent), 'pending')::text AS task_state,
+       CASE WHEN upd.again THEN 2 ELSE 1 END::int4 AS moved
   FROM upd
   JOIN ins ON ins.workflow_step_uuid = upd.workflow_step_uuid AND ins.most_recent;
 

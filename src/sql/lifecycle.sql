@@ -44,8 +44,9 @@ SELECT
 -- name: task_apply__lock runs none (task_uuids uuid[])
 SELECT FROM {schema}.tasker_tasks k WHERE k.task_uuid = ANY ($1) ORDER BY k.task_uuid FOR NO KEY UPDATE OF k;
 
--- The task of a step that is about to start, or to be enqueued, begins. Before the step, as the lock order wants it.
--- name: workflow_step_apply__start_tasks writes none (workflow_step_uuids uuid[], transition_uuids uuid[], sources text[], actor text?)
+-- The task of a step that is about to start, or to be enqueued, begins. Before the step, as the lock order wants it, and
+-- under the conditions of the step's own move, so that a refused one leaves the task alone.
+-- name: workflow_step_apply__start_tasks writes none (workflow_step_uuids uuid[], transition_uuids uuid[], step_transition_uuids uuid[], sources text[], expected_sort_key int4?, actor text?)
 WITH cur AS MATERIALIZED (
     SELECT k.task_uuid, t.task_transition_uuid, t.sort_key, t.created_at
       FROM {schema}.tasker_tasks k
@@ -54,10 +55,17 @@ WITH cur AS MATERIALIZED (
        AND NOT k.complete
        AND k.task_uuid IN (
            SELECT s.task_uuid
-             FROM {schema}.tasker_workflow_steps s
+             FROM unnest($1::uuid[], $3::uuid[]) AS i (step_uuid, transition_uuid)
+             JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
              JOIN {schema}.tasker_workflow_step_transitions st
                   ON st.workflow_step_uuid = s.workflow_step_uuid AND st.most_recent
-            WHERE s.workflow_step_uuid = ANY ($1) AND st.to_state = ANY ($3))
+            WHERE st.to_state = ANY ($4)
+              AND ($5 IS NULL OR st.sort_key = $5)
+              AND NOT EXISTS (SELECT FROM {schema}.tasker_workflow_step_transitions o
+                               WHERE o.workflow_step_transition_uuid = i.transition_uuid)
+              AND (st.to_state = 'enqueued'
+                   OR (SELECT r.ready_for_execution FROM {schema}.tasker_step_readiness_status r
+                        WHERE r.workflow_step_uuid = i.step_uuid)))
      ORDER BY k.task_uuid
        FOR NO KEY UPDATE OF k, t
 ), flip AS (
@@ -75,7 +83,7 @@ WITH cur AS MATERIALIZED (
 INSERT INTO {schema}.tasker_task_transitions
        (task_transition_uuid, task_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at, updated_at)
 SELECT ids.transition_uuid, flip.task_uuid, 'in_progress', 'pending',
-       jsonb_strip_nulls(jsonb_build_object('event', 'start', 'actor', $4)), flip.sort_key + 1, true, n.now, n.now
+       jsonb_strip_nulls(jsonb_build_object('event', 'start', 'actor', $6)), flip.sort_key + 1, true, n.now, n.now
   FROM flip
   JOIN ids ON ids.task_uuid = flip.task_uuid
  CROSS JOIN LATERAL (SELECT greatest(clock_timestamp() AT TIME ZONE 'UTC', flip.created_at) AS now) n;
@@ -134,14 +142,21 @@ UPDATE {schema}.tasker_workflow_steps s
  WHERE s.workflow_step_uuid = ins.workflow_step_uuid
 RETURNING ins.workflow_step_uuid AS key, ins.workflow_step_transition_uuid AS transition_uuid,
           ins.from_state::text AS from_state, ins.to_state::text AS to_state, ins.sort_key::int4 AS sort_key,
-          coalesce(s.attempts, 0)::int4 AS attempts;
+          coalesce(s.attempts, 0)::int4 AS attempts,
+          coalesce((SELECT kt.to_state FROM {schema}.tasker_task_transitions kt
+                     WHERE kt.task_uuid = s.task_uuid AND kt.most_recent), 'pending')::text AS task_state,
+          1::int4 AS moved;
 
 -- How each step stands now, and whether the history holds the row that was to be written. In the order asked.
 -- name: workflow_step_apply__look reads many step_look (workflow_step_uuids uuid[], transition_uuids uuid[])
 SELECT s.workflow_step_uuid IS NOT NULL AS found,
        (SELECT o.to_state::text
           FROM {schema}.tasker_workflow_step_transitions o
-         WHERE o.workflow_step_transition_uuid = i.transition_uuid) AS own_state,
+         WHERE o.workflow_step_transition_uuid = i.transition_uuid
+           AND o.workflow_step_uuid = i.step_uuid) AS own_state,
+       EXISTS (SELECT FROM {schema}.tasker_workflow_step_transitions o
+                WHERE o.workflow_step_transition_uuid = i.transition_uuid
+                  AND o.workflow_step_uuid <> i.step_uuid) AS own_elsewhere,
        t.workflow_step_transition_uuid AS transition_uuid,
        t.from_state::text AS from_state,
        t.to_state::text AS to_state,
@@ -209,7 +224,8 @@ UPDATE {schema}.tasker_tasks k
   FROM ins
  WHERE k.task_uuid = ins.task_uuid
 RETURNING ins.task_uuid AS key, ins.task_transition_uuid AS transition_uuid, ins.from_state::text AS from_state,
-          ins.to_state::text AS to_state, ins.sort_key::int4 AS sort_key, 0::int4 AS attempts;
+          ins.to_state::text AS to_state, ins.sort_key::int4 AS sort_key, 0::int4 AS attempts,
+          ins.to_state::text AS task_state, 1::int4 AS moved;
 
 -- All steps done: complete, from pending by way of in_progress in the same statement. Being done never ends, so this
 -- needs no lock beyond the rows it moves.
@@ -258,7 +274,10 @@ UPDATE {schema}.tasker_tasks k
   FROM ins
  WHERE k.task_uuid = ins.task_uuid AND ins.most_recent
 RETURNING ins.task_uuid AS key, ins.task_transition_uuid AS transition_uuid, ins.from_state::text AS from_state,
-          ins.to_state::text AS to_state, ins.sort_key::int4 AS sort_key, 0::int4 AS attempts;
+          ins.to_state::text AS to_state, ins.sort_key::int4 AS sort_key, 0::int4 AS attempts,
+          ins.to_state::text AS task_state,
+          CASE WHEN EXISTS (SELECT FROM ins i WHERE i.task_uuid = k.task_uuid AND NOT i.most_recent) THEN 2 ELSE 1 END::int4
+              AS moved;
 
 -- Nothing can ever run again: error. Sent behind a lock on the task rows, because an operator may be about to make a
 -- failed step runnable, and operators lock the task row too.
@@ -302,13 +321,18 @@ UPDATE {schema}.tasker_tasks k
   FROM ins
  WHERE k.task_uuid = ins.task_uuid
 RETURNING ins.task_uuid AS key, ins.task_transition_uuid AS transition_uuid, ins.from_state::text AS from_state,
-          ins.to_state::text AS to_state, ins.sort_key::int4 AS sort_key, 0::int4 AS attempts;
+          ins.to_state::text AS to_state, ins.sort_key::int4 AS sort_key, 0::int4 AS attempts,
+          ins.to_state::text AS task_state, 1::int4 AS moved;
 
 -- name: task_apply__look reads many task_look (task_uuids uuid[], transition_uuids uuid[])
 SELECT k.task_uuid IS NOT NULL AS found,
        (SELECT o.to_state::text
           FROM {schema}.tasker_task_transitions o
-         WHERE o.task_transition_uuid = i.transition_uuid) AS own_state,
+         WHERE o.task_transition_uuid = i.transition_uuid
+           AND o.task_uuid = i.task_uuid) AS own_state,
+       EXISTS (SELECT FROM {schema}.tasker_task_transitions o
+                WHERE o.task_transition_uuid = i.transition_uuid
+                  AND o.task_uuid <> i.task_uuid) AS own_elsewhere,
        t.task_transition_uuid AS transition_uuid,
        t.from_state::text AS from_state,
        t.to_state::text AS to_state,
@@ -323,7 +347,11 @@ SELECT k.task_uuid IS NOT NULL AS found,
 SELECT k.task_uuid IS NOT NULL AS found,
        (SELECT o.to_state::text
           FROM {schema}.tasker_task_transitions o
-         WHERE o.task_transition_uuid = i.transition_uuid) AS own_state,
+         WHERE o.task_transition_uuid = i.transition_uuid
+           AND o.task_uuid = i.task_uuid) AS own_state,
+       EXISTS (SELECT FROM {schema}.tasker_task_transitions o
+                WHERE o.task_transition_uuid = i.transition_uuid
+                  AND o.task_uuid <> i.task_uuid) AS own_elsewhere,
        t.task_transition_uuid AS transition_uuid,
        t.from_state::text AS from_state,
        t.to_state::text AS to_state,
