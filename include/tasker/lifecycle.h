@@ -12,6 +12,8 @@
  *   CONFLICT            somebody was first, or the history has moved on: look again
  *   INVALID_TRANSITION  the state table has no such arrow from where it stands
  *   GUARD_FAILED        the arrow is there, its condition is not met
+ *   DUPLICATE           its transition_uuid names another history row: zero the outcomes before another operation
+ * When a call fails as a whole (a lost link, say), its status is that of every item.
  * After IN_DOUBT call again with the same outcomes: their transition_uuid tells the library what it sent.
  */
 #ifndef TASKER_LIFECYCLE_H

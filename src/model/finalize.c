@@ -120,8 +120,8 @@ static void add_block(tkr_call *call, finalize *f)
 
 static tasker_status finish(tkr_call *call)
 {
-    finalize *f = call->state;
-    tkr_move *m = f->move;
+    tkr_move *m = call->state;
+    finalize *f = m->own;
     bool begin = false, block = false;
     tasker_status status = tkr_move_read(call, m, m->answer);
     for (size_t i = 0; status == TASKER_OK && i < m->count; i++) {
@@ -168,7 +168,7 @@ tasker_status tasker_task_finalize(tasker_db *db, const tasker_uuid *task_uuids,
     f->move = m;
     if (options != NULL)
         f->options = *options;
-    call.state = f;
+    m->own = f;
     add_complete(&call, f);
     return tkr_run(&call, finish, NULL);
 }

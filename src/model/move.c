@@ -15,45 +15,28 @@ typedef struct moved {
 } moved;
 
 static const tkr_column moved_columns[] = {
-    TKR_COLUMN(moved, key),
-    TKR_COLUMN(moved, transition_uuid),
-    TKR_COLUMN(moved, from_state),
-    TKR_COLUMN(moved, to_state),
-    TKR_COLUMN(moved, sort_key),
-    TKR_COLUMN(moved, attempts),
-    TKR_COLUMN(moved, task_state),
-    TKR_COLUMN(moved, moved),
-    TKR_END_COLUMNS,
+    TKR_COLUMN(moved, key),        TKR_COLUMN(moved, transition_uuid), TKR_COLUMN(moved, from_state),
+    TKR_COLUMN(moved, to_state),   TKR_COLUMN(moved, sort_key),        TKR_COLUMN(moved, attempts),
+    TKR_COLUMN(moved, task_state), TKR_COLUMN(moved, moved),           TKR_END_COLUMNS,
 };
 const tkr_entity tkr_entity_moved = {"moved", sizeof(moved), moved_columns};
 
 static const tkr_column step_look_columns[] = {
-    TKR_COLUMN(tkr_look, found),
-    TKR_OPTIONAL(tkr_look, own_state),
-    TKR_COLUMN(tkr_look, own_elsewhere),
-    TKR_OPTIONAL(tkr_look, transition_uuid),
-    TKR_OPTIONAL(tkr_look, from_state),
-    TKR_OPTIONAL(tkr_look, to_state),
-    TKR_NULLABLE(tkr_look, sort_key),
-    TKR_NULLABLE(tkr_look, attempts),
-    TKR_NULLABLE(tkr_look, unmet_parents),
-    TKR_NULLABLE(tkr_look, retry_eligible),
-    TKR_NULLABLE(tkr_look, waiting),
-    TKR_NULLABLE(tkr_look, next_attempt_at),
-    TKR_OPTIONAL(tkr_look, task_state),
-    TKR_END_COLUMNS,
+    TKR_COLUMN(tkr_look, found),           TKR_OPTIONAL(tkr_look, own_state),
+    TKR_COLUMN(tkr_look, own_elsewhere),   TKR_OPTIONAL(tkr_look, transition_uuid),
+    TKR_OPTIONAL(tkr_look, from_state),    TKR_OPTIONAL(tkr_look, to_state),
+    TKR_NULLABLE(tkr_look, sort_key),      TKR_NULLABLE(tkr_look, attempts),
+    TKR_NULLABLE(tkr_look, unmet_parents), TKR_NULLABLE(tkr_look, retry_eligible),
+    TKR_NULLABLE(tkr_look, waiting),       TKR_NULLABLE(tkr_look, next_attempt_at),
+    TKR_OPTIONAL(tkr_look, task_state),    TKR_END_COLUMNS,
 };
 const tkr_entity tkr_entity_step_look = {"step_look", sizeof(tkr_look), step_look_columns};
 
 static const tkr_column task_look_columns[] = {
-    TKR_COLUMN(tkr_look, found),
-    TKR_OPTIONAL(tkr_look, own_state),
-    TKR_COLUMN(tkr_look, own_elsewhere),
-    TKR_OPTIONAL(tkr_look, transition_uuid),
-    TKR_OPTIONAL(tkr_look, from_state),
-    TKR_OPTIONAL(tkr_look, to_state),
-    TKR_NULLABLE(tkr_look, sort_key),
-    TKR_END_COLUMNS,
+    TKR_COLUMN(tkr_look, found),         TKR_OPTIONAL(tkr_look, own_state),
+    TKR_COLUMN(tkr_look, own_elsewhere), TKR_OPTIONAL(tkr_look, transition_uuid),
+    TKR_OPTIONAL(tkr_look, from_state),  TKR_OPTIONAL(tkr_look, to_state),
+    TKR_NULLABLE(tkr_look, sort_key),    TKR_END_COLUMNS,
 };
 const tkr_entity tkr_entity_task_look = {"task_look", sizeof(tkr_look), task_look_columns};
 
@@ -67,8 +50,17 @@ static void make_ids(tkr_call *call, tkr_move *m)
         tasker_outcome *o = &m->outcomes[i];
         if (!tasker_uuid_is_nil(&o->transition_uuid))
             m->ids[i] = o->transition_uuid;
-        *o = (tasker_outcome){.transition_uuid = m->ids[i]};
+        *o = (tasker_outcome){.transition_uuid = m->ids[i], .status = TASKER_AGAIN};
     }
+}
+
+/* What failed as a whole failed for every item that has no verdict. */
+static void settle(tkr_call *call)
+{
+    tkr_move *m = call->state;
+    for (size_t i = 0; i < m->count; i++)
+        if (m->outcomes[i].status == TASKER_AGAIN)
+            m->outcomes[i].status = call->status;
 }
 
 bool tkr_move_begin(tkr_call *call, tkr_move **out, const tasker_uuid *keys, size_t count, tasker_outcome *outcomes)
@@ -97,6 +89,8 @@ bool tkr_move_begin(tkr_call *call, tkr_move **out, const tasker_uuid *keys, siz
     make_ids(call, m);
     call->error->key = m->ids[0];
     m->judge = tkr_move_judge;
+    call->state = m;
+    call->settled = settle;
     *out = m;
     return call->status == TASKER_OK;
 }
@@ -330,7 +324,6 @@ static tasker_status finish(tkr_call *call)
 tasker_status tkr_move_run(tkr_call *call, tkr_move *m, void *out)
 {
     if (call->status == TASKER_OK) {
-        call->state = m;
         if (m->add != NULL)
             m->add(call, m);
     }

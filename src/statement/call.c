@@ -126,6 +126,9 @@ static void clear_answers(tkr_call *call)
 
 tasker_status tkr_abandon(tkr_call *call)
 {
+    if (call->settled != NULL && call->status != TASKER_QUEUED)
+        call->settled(call);
+    call->settled = NULL;
     clear_answers(call);
     tasker_free(call->held);
     call->held = NULL;

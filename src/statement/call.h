@@ -56,9 +56,10 @@ struct tkr_call {
     const tkr_statement *answered[TKR_CALL_PARTS];
     tkr_finish finish;
     void *out;
-    void *state;          /* finish's own, from tkr_keep */
-    const void *held;     /* a result that is not given yet: freed with the call */
-    tasker_commit commit; /* told in the error of a later round */
+    void *state;                     /* finish's own, from tkr_keep */
+    void (*settled)(tkr_call *call); /* NULL, or: call->status is final, however the call ended */
+    const void *held;                /* a result that is not given yet: freed with the call */
+    tasker_commit commit;            /* told in the error of a later round */
     struct tkr_kept *kept;
     _Alignas(max_align_t) unsigned char context[TKR_CALL_CONTEXT]; /* finish's own */
 };

@@ -26,9 +26,16 @@ tasker_status tkr_queue_open(tasker_db *db, tkr_queue **out)
     return TASKER_OK;
 }
 
+static bool is_open(const tkr_entry *entry)
+{
+    return entry->error.status == TASKER_AGAIN;
+}
+
 static void forget_entries(tkr_queue *queue)
 {
     for (size_t i = 0; i < queue->count; i++) {
+        if (is_open(queue->entries[i]))
+            queue->entries[i]->call.status = TASKER_CANCELLED;
         tkr_abandon(&queue->entries[i]->call);
         free(queue->entries[i]);
     }
@@ -96,11 +103,6 @@ tasker_status tkr_queue_push(tkr_queue *queue, tkr_call *call, tkr_finish finish
 
 /* ---- a round ---- */
 
-static bool is_open(const tkr_entry *entry)
-{
-    return entry->error.status == TASKER_AGAIN;
-}
-
 static size_t count_messages(const tkr_queue *queue)
 {
     size_t count = 0;
@@ -148,6 +150,7 @@ static void deliver(tkr_queue *queue)
         if (status == TASKER_AGAIN)
             continue;
         entry->error = entry->found;
+        call->status = status;
         tkr_abandon(call);
     }
     while (queue->done < queue->count && !is_open(queue->entries[queue->done]))
@@ -179,6 +182,16 @@ static tasker_status begin_flight(tkr_queue *queue)
     return status;
 }
 
+/* It asked for a round that cannot be had. */
+static void give_up(tkr_entry *entry)
+{
+    if (!is_open(entry))
+        return;
+    entry->call.status = tkr_error_set(&entry->error, entry->call.wrote ? TASKER_IN_DOUBT : TASKER_DISCONNECTED,
+                                       "the link was lost between two rounds");
+    tkr_abandon(&entry->call);
+}
+
 static tasker_status next_round(tkr_queue *queue)
 {
     tkr_deadline deadline = queue->exchange.deadline;
@@ -190,11 +203,8 @@ static tasker_status next_round(tkr_queue *queue)
         return TASKER_AGAIN;
     }
     land(queue);
-    for (size_t i = 0; i < queue->count; i++) /* asked for a round that cannot be had */
-        if (is_open(queue->entries[i]))
-            tkr_error_set(&queue->entries[i]->error,
-                          queue->entries[i]->call.wrote ? TASKER_IN_DOUBT : TASKER_DISCONNECTED,
-                          "the link was lost between two rounds");
+    for (size_t i = 0; i < queue->count; i++)
+        give_up(queue->entries[i]);
     queue->done = queue->count;
     tkr_link_leave(queue->db);
     return verdict(queue);
