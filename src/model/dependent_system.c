@@ -48,7 +48,7 @@ tasker_status tasker_dependent_system_find_or_create(tasker_db *db, const tasker
         return tkr_abandon(&call);
     tasker_uuid key = tkr_key(&call, &input->dependent_system_uuid);
     tkr_add_dependent_system_find_or_create(&call, &key, input->name, input->description);
-    return tkr_get(&call, out);
+    return tkr_found_or_made(&call, out);
 }
 
 tasker_status tasker_dependent_system_query(tasker_db *db, const tasker_dependent_system_filter *filter,

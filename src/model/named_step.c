@@ -62,7 +62,7 @@ tasker_status tasker_named_step_find_or_create(tasker_db *db, const tasker_named
     tasker_uuid key = tkr_key(&call, &input->named_step_uuid);
     tkr_add_named_step_find_or_create(&call, &key, tkr_given(&input->dependent_system_uuid), input->name,
                                       input->description);
-    return tkr_get(&call, out);
+    return tkr_found_or_made(&call, out);
 }
 
 tasker_status tasker_named_step_query(tasker_db *db, const tasker_named_step_filter *filter, const tasker_page *page,

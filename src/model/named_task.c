@@ -53,7 +53,7 @@ tasker_status tasker_named_task_find_or_create(tasker_db *db, const tasker_named
     tasker_uuid key = tkr_key(&call, &input->named_task_uuid);
     tkr_add_named_task_find_or_create(&call, &key, tkr_given(&input->task_namespace_uuid), input->name, input->version,
                                       input->description, input->configuration);
-    return tkr_get(&call, out);
+    return tkr_found_or_made(&call, out);
 }
 
 tasker_status tasker_named_task_query(tasker_db *db, const tasker_named_task_filter *filter, const tasker_page *page,

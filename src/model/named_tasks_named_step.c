@@ -60,7 +60,7 @@ tasker_status tasker_named_tasks_named_step_find_or_create(tasker_db *db,
     tkr_add_named_tasks_named_step_find_or_create(
         &call, &key, tkr_given(&input->named_task_uuid), tkr_given(&input->named_step_uuid),
         TKR_IF_HAS(input, skippable), TKR_IF_HAS(input, default_retryable), TKR_IF_HAS(input, default_retry_limit));
-    return tkr_get(&call, out);
+    return tkr_found_or_made(&call, out);
 }
 
 tasker_status tasker_named_tasks_named_step_query(tasker_db *db, const tasker_named_tasks_named_step_filter *filter,

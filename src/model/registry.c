@@ -129,3 +129,16 @@ tasker_status tkr_create(tkr_call *call, uint32_t get, void *out)
         memcpy(out, &none, sizeof none);
     return tkr_run(call, finish_create, out);
 }
+
+static tasker_status finish_found_or_made(tkr_call *call)
+{
+    if (tkr_rows(call, 0) > 0)
+        return tkr_give_row(call);
+    return tkr_error_set(call->error, TASKER_DUPLICATE, "%s: the key belongs to another row",
+                         call->answered[0]->entity->name);
+}
+
+tasker_status tkr_found_or_made(tkr_call *call, void *out)
+{
+    return tkr_run_for_pointer(call, finish_found_or_made, out);
+}

@@ -36,3 +36,6 @@ tasker_status tkr_give_row(tkr_call *call);
  * parameter) tells a resend, which is answered OK with the stored row, from a taken natural key: DUPLICATE.
  */
 tasker_status tkr_create(tkr_call *call, uint32_t get, void *out);
+
+/* Runs a find_or_create; no row means that the caller's key belongs to another row: DUPLICATE. */
+tasker_status tkr_found_or_made(tkr_call *call, void *out);

@@ -45,7 +45,7 @@ tasker_status tasker_task_namespace_find_or_create(tasker_db *db, const tasker_t
         return tkr_abandon(&call);
     tasker_uuid key = tkr_key(&call, &input->task_namespace_uuid);
     tkr_add_task_namespace_find_or_create(&call, &key, input->name, input->description);
-    return tkr_get(&call, out);
+    return tkr_found_or_made(&call, out);
 }
 
 tasker_status tasker_task_namespace_query(tasker_db *db, const tasker_task_namespace_filter *filter,

@@ -30,6 +30,7 @@ WITH found AS MATERIALIZED (
     SELECT $1, $2, $3, t.now, t.now
       FROM (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) t
      WHERE NOT EXISTS (SELECT FROM found)
+       AND NOT EXISTS (SELECT FROM {schema}.tasker_dependent_systems o WHERE o.dependent_system_uuid = $1)
     ON CONFLICT (name) DO UPDATE SET updated_at = ds.updated_at
     RETURNING ds.*
 )

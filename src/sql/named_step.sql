@@ -37,6 +37,7 @@ WITH found AS MATERIALIZED (
     SELECT $1, $2, $3, $4, t.now, t.now
       FROM (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) t
      WHERE NOT EXISTS (SELECT FROM found)
+       AND NOT EXISTS (SELECT FROM {schema}.tasker_named_steps o WHERE o.named_step_uuid = $1)
     ON CONFLICT (dependent_system_uuid, name) DO UPDATE SET updated_at = np.updated_at
     RETURNING np.*
 )

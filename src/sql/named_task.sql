@@ -55,6 +55,7 @@ WITH found AS MATERIALIZED (
     SELECT $1, $2, $3, coalesce($4, '0.1.0'), $5, coalesce($6, '{}'), t.now, t.now
       FROM (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) t
      WHERE NOT EXISTS (SELECT FROM found)
+       AND NOT EXISTS (SELECT FROM {schema}.tasker_named_tasks o WHERE o.named_task_uuid = $1)
     ON CONFLICT (task_namespace_uuid, name, version) DO UPDATE SET updated_at = nt.updated_at
     RETURNING nt.*
 )

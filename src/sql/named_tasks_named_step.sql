@@ -45,6 +45,7 @@ WITH found AS MATERIALIZED (
     SELECT $1, $2, $3, coalesce($4, false), coalesce($5, true), coalesce($6, 3), t.now, t.now
       FROM (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) t
      WHERE NOT EXISTS (SELECT FROM found)
+       AND NOT EXISTS (SELECT FROM {schema}.tasker_named_tasks_named_steps o WHERE o.ntns_uuid = $1)
     ON CONFLICT (named_task_uuid, named_step_uuid) DO UPDATE SET updated_at = ts.updated_at
     RETURNING ts.*
 )

@@ -180,9 +180,26 @@ static void test_filters(void **state)
     tasker_free(row);
 }
 
+/* A key of the caller's that names another row is told as such, and a transaction goes on. */
+static void test_find_or_create_under_a_taken_key(void **state)
+{
+    tasker_db *db = ((fixture *)*state)->db;
+    const tasker_task_namespace *first = NULL, *second = NULL;
+    tasker_task_namespace_input input = {.name = TASKER_TEXT("holds the key")};
+    assert_status(db, tasker_task_namespace_create(db, &input, &first), TASKER_OK);
+    tasker_task_namespace_input taken = {.task_namespace_uuid = first->task_namespace_uuid,
+                                         .name = TASKER_TEXT("wants it")};
+    assert_status(db, tasker_db_begin(db, NULL), TASKER_OK);
+    assert_status(db, tasker_task_namespace_find_or_create(db, &taken, &second), TASKER_DUPLICATE);
+    assert_null(second);
+    assert_status(db, tasker_db_commit(db), TASKER_OK);
+    tasker_free(first);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_find_or_create_under_a_taken_key),
         cmocka_unit_test(test_create_and_get),
         cmocka_unit_test(test_absent),
         cmocka_unit_test(test_duplicate_leaves_the_transaction),
