@@ -169,17 +169,21 @@ static char *read_file(const char *path)
     return text;
 }
 
-int db_test_violations(const fixture *f)
+static PGresult *ask_invariants(PGconn *conn)
 {
-    int violated = 0;
-    PGconn *conn = connect_to(f->database);
     char *sql = read_file(TASKER_TEST_INVARIANTS);
     PGresult *result = PQexec(conn, sql);
     free(sql);
-    if (PQresultStatus(result) != PGRES_TUPLES_OK) {
+    if (PQresultStatus(result) != PGRES_TUPLES_OK)
         print_error("invariants: %s", PQresultErrorMessage(result));
-        violated = -1;
-    }
+    return result;
+}
+
+int db_test_violations(const fixture *f)
+{
+    PGconn *conn = connect_to(f->database);
+    PGresult *result = ask_invariants(conn);
+    int violated = PQresultStatus(result) == PGRES_TUPLES_OK ? 0 : -1;
     for (int i = 0; i < PQntuples(result); i++)
         if (strcmp(PQgetvalue(result, i, 1), "0") != 0) {
             print_error("invariant violated %s times: %s\n", PQgetvalue(result, i, 1), PQgetvalue(result, i, 0));
@@ -188,6 +192,17 @@ int db_test_violations(const fixture *f)
     PQclear(result);
     PQfinish(conn);
     return violated;
+}
+
+long db_test_violations_of(PGconn *conn, const char *rule)
+{
+    PGresult *result = ask_invariants(conn);
+    long violations = -1;
+    for (int i = 0; i < PQntuples(result); i++)
+        if (strncmp(PQgetvalue(result, i, 0), rule, strlen(rule)) == 0)
+            violations = strtol(PQgetvalue(result, i, 1), NULL, 10);
+    PQclear(result);
+    return violations;
 }
 
 int tasker_db_test_teardown(void **state)

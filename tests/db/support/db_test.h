@@ -69,6 +69,9 @@ void db_test_drop_database(const char *name);
 /* Violations of the invariants in the database, each printed. Sessions of handles that are open count. */
 int db_test_violations(const fixture *f);
 
+/* Violations of one of them, "I07", as conn sees the database now. */
+long db_test_violations_of(PGconn *conn, const char *rule);
+
 /* expr is a call that answers a status; db (may be NULL) tells the message when it is another one than expected. */
 #define assert_status(db, expr, expected) db_test_assert_status((db), (expr), (expected), #expr, __FILE__, __LINE__)
 void db_test_assert_status(const tasker_db *db, tasker_status status, tasker_status expected, const char *expression,
