@@ -113,18 +113,8 @@ static void test_name_that_quotes(void **state)
 
 static void test_awkward_names(void **state)
 {
-    static const char *const names[] = {"my Schema\"x",
-                                        "it's",
-                                        "back\\slash",
-                                        "{schema}",
-                                        "$1",
-                                        "two\n; lines--",
-                                        "t\xc3\xa1"
-                                        "bla",
-                                        "s",
-                                        "tasker_tasks",
-                                        ":colon",
-                                        "%s%n"};
+    static const char *const names[] = {"my Schema\"x", "it's", "back\\slash",  "{schema}", "$1",  "two\n; lines--",
+                                        "t\303\241bla", "s",    "tasker_tasks", ":colon",   "%s%n"};
     for (size_t i = 0; i < COUNT(names); i++) {
         const tasker_task_namespace *found = NULL;
         tasker_db *db = open_any(*state, names[i]);
