@@ -56,6 +56,9 @@ static void cut_arrays(making *m, unsigned char *at)
     p->retryables = cut(&at, n, sizeof *p->retryables);
     p->skippables = cut(&at, n, sizeof *p->skippables);
     p->retry_limits = cut(&at, n, sizeof *p->retry_limits);
+    p->type_retryables = cut(&at, n, sizeof *p->type_retryables);
+    p->type_skippables = cut(&at, n, sizeof *p->type_skippables);
+    p->type_retry_limits = cut(&at, n, sizeof *p->type_retry_limits);
     p->levels = cut(&at, n, sizeof *p->levels);
     p->order = cut(&at, n, sizeof *p->order);
     p->distinct_systems = cut(&at, n, sizeof *p->distinct_systems);
@@ -69,7 +72,7 @@ static void cut_arrays(making *m, unsigned char *at)
 static tasker_status allocate(making *m)
 {
     tkr_plan *p = m->plan;
-    size_t bytes = p->step_count * 160 + p->edge_count * 48 + 15 * 16 + 64;
+    size_t bytes = p->step_count * 160 + p->edge_count * 48 + 18 * 16 + 64;
     p->memory = calloc(1, bytes);
     if (p->memory == NULL)
         return REFUSE(m, SIZE_MAX, TASKER_OUT_OF_MEMORY, "out of memory");
@@ -205,7 +208,13 @@ static tasker_status take_steps(making *m)
     tasker_status status = TASKER_OK;
     for (size_t i = 0; status == TASKER_OK && i < m->plan->step_count; i++)
         status = take_step(m, i, &m->definition->steps[i]);
-    return status == TASKER_OK ? index_steps(m) : status;
+    if (status != TASKER_OK)
+        return status;
+    tkr_plan *p = m->plan;
+    memcpy(p->type_retryables, p->retryables, p->step_count * sizeof *p->retryables);
+    memcpy(p->type_skippables, p->skippables, p->step_count * sizeof *p->skippables);
+    memcpy(p->type_retry_limits, p->retry_limits, p->step_count * sizeof *p->retry_limits);
+    return index_steps(m);
 }
 
 /* What an override does not say stays as the definition has it. */
@@ -213,9 +222,12 @@ static tasker_status override_step(making *m, const tasker_step_definition *o)
 {
     uint32_t i;
     tasker_step_definition s;
-    if (o->name.ptr == NULL || !find_step(m, o->name, &i))
+    tasker_status status = check_name(m, SIZE_MAX, "an override's name", o->name, STEP_MAX);
+    if (status != TASKER_OK)
+        return status;
+    if (!find_step(m, o->name, &i))
         return REFUSE(m, SIZE_MAX, TASKER_UNKNOWN_STEP, "an override names step \"%.*s\", which is not there",
-                      SHOW(or_default(o->name, default_name)));
+                      SHOW(o->name));
     s = m->definition->steps[i];
     s.dependent_system = or_default(o->dependent_system, s.dependent_system);
     s.description = or_default(o->description, s.description);

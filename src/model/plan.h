@@ -15,6 +15,8 @@ typedef struct tkr_plan {
     tasker_json *inputs;
     bool *retryables, *skippables;
     int32_t *retry_limits;
+    bool *type_retryables, *type_skippables; /* the same without overrides: what the type is registered with */
+    int32_t *type_retry_limits;
     int32_t *levels; /* longest path from a root */
     uint32_t *order; /* order[k]: the k-th step of a topological order */
 

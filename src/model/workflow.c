@@ -10,10 +10,12 @@
 enum { CLAIM_TIMEOUT_SECONDS = 60 };
 
 typedef struct found_step {
+    bool same_type;
     tasker_uuid workflow_step_uuid; /* nil: the task has no steps */
     tasker_text name, system;
 } found_step;
 static const tkr_column found_columns[] = {
+    TKR_COLUMN(found_step, same_type),
     TKR_OPTIONAL(found_step, workflow_step_uuid),
     TKR_OPTIONAL(found_step, name),
     TKR_OPTIONAL(found_step, system),
@@ -61,6 +63,23 @@ static bool same_text(tasker_text a, tasker_text b)
     return a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0;
 }
 
+/* Whether the task that is there is of this type and has as many steps. */
+static tasker_status match_type(tkr_call *call, const creation *c)
+{
+    found_step first;
+    const tkr_plan *p = &c->plan;
+    size_t rows = (size_t)tkr_rows(call, 0);
+    tasker_status status = tkr_read_row(call, 0, 0, &first);
+    if (status != TASKER_OK)
+        return status;
+    if (first.same_type && (first.name.ptr != NULL ? rows : 0) == p->step_count)
+        return TASKER_OK;
+    return tkr_error_set(call->error, TASKER_DUPLICATE,
+                         "this task_uuid is taken by a workflow that is not %zu steps of \"%.*s/%.*s:%.*s\"",
+                         p->step_count, (int)p->namespace_name.len, p->namespace_name.ptr, (int)p->name.len,
+                         p->name.ptr, (int)p->version.len, p->version.ptr);
+}
+
 /*
  * The stored steps come in the order of their keys, which is the plan's topological order if this library made them;
  * then the first comparison of each search hits.
@@ -68,6 +87,9 @@ static bool same_text(tasker_text a, tasker_text b)
 static tasker_status match_found(tkr_call *call, creation *c)
 {
     int rows = tkr_rows(call, 0);
+    tasker_status same = match_type(call, c);
+    if (same != TASKER_OK)
+        return same;
     for (size_t k = 0; k < c->plan.step_count; k++) {
         uint32_t i = c->plan.order[k];
         bool matched = false;
@@ -117,7 +139,7 @@ static tasker_status finish_create(tkr_call *call)
     if (c->looked)
         return tkr_rows(call, 0) > 0 ? match_found(call, c) : tell_missing(call, c);
     c->looked = true;
-    tkr_add_workflow_create__found(call, &c->task_uuid);
+    tkr_add_workflow_create__found(call, &c->task_uuid, p->namespace_name, p->name, p->version);
     tkr_add_workflow_create__missing(call, p->namespace_name, p->name, p->version, p->names, p->step_count, p->systems,
                                      p->step_count);
     return TASKER_AGAIN;
@@ -131,6 +153,8 @@ static void check_task(tkr_call *call, const tasker_task_input *t)
     if (!tasker_uuid_is_nil(&t->named_task_uuid) || t->name.ptr != NULL || t->namespace_name.ptr != NULL ||
         t->version.ptr != NULL)
         tkr_refuse(call, TASKER_INVALID_ARGUMENT, "the type of a workflow's task is its definition's");
+    if (t->has_claim_timeout_seconds && t->claim_timeout_seconds <= 0)
+        tkr_refuse(call, TASKER_INVALID_ARGUMENT, "claim_timeout_seconds is not above 0");
     tkr_check_shape(call, "context", t->context, TASKER_JSON_SHAPE_OBJECT);
     tkr_check_shape(call, "tags", t->tags, TASKER_JSON_SHAPE_CONTAINER);
     tkr_check_shape(call, "bypass_steps", t->bypass_steps, TASKER_JSON_SHAPE_ARRAY);
@@ -205,7 +229,7 @@ tasker_status tasker_workflow_create(tasker_db *db, const tasker_workflow_input 
     c->task_uuid = tkr_key(&call, &input->task.task_uuid);
     call.state = c;
     if (!input->registered)
-        tkr_add_registration(&call, &c->plan);
+        tkr_add_registration(&call, &c->plan, tkr_given(&input->task.task_uuid));
     add_creation(&call, c, &input->task);
     tasker_status status = tkr_run(&call, finish_create, out);
     tkr_plan_free(&plan);

@@ -64,9 +64,12 @@ SELECT $3, k.task_uuid, 'pending', 1, true, k.created_at, k.created_at
  WHERE k.task_uuid = $1 AND k.identity_hash = $2;
 
 -- The steps of a task that was there already; a task without steps is one row without key.
--- name: workflow_create__found reads many found_step (task_uuid uuid)
-SELECT s.workflow_step_uuid AS workflow_step_uuid, np.name::text AS name, ds.name::text AS system
+-- name: workflow_create__found reads many found_step (task_uuid uuid, namespace_name text, name text, version text)
+SELECT tn.name = $2 AND nt.name = $3 AND nt.version = $4 AS same_type,
+       s.workflow_step_uuid AS workflow_step_uuid, np.name::text AS name, ds.name::text AS system
   FROM {schema}.tasker_tasks k
+  JOIN {schema}.tasker_named_tasks nt ON nt.named_task_uuid = k.named_task_uuid
+  JOIN {schema}.tasker_task_namespaces tn ON tn.task_namespace_uuid = nt.task_namespace_uuid
   LEFT JOIN {schema}.tasker_workflow_steps s ON s.task_uuid = k.task_uuid
   LEFT JOIN {schema}.tasker_named_steps np ON np.named_step_uuid = s.named_step_uuid
   LEFT JOIN {schema}.tasker_dependent_systems ds ON ds.dependent_system_uuid = np.dependent_system_uuid
