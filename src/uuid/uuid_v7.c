@@ -3,8 +3,8 @@
  * The live generator, RFC 9562 sections 5.7 and 6.2.
  *
  * A call reads the clock and moves the atomic number `last` one further, or to the clock's tick where that is more.
- * Whoever moves it owns the numbers moved over. A full counter carries into the fraction and the
- * milliseconds by plain addition, a clock set back leaves `last` where it is: neither needs code of its own.
+ * Whoever moves it owns the numbers moved over. A full counter carries into the fraction and the milliseconds by plain
+ * addition, a clock set back leaves `last` where it is: neither needs code of its own.
  */
 #include "uuid/uuid_v7.h"
 
