@@ -13,7 +13,7 @@
 #include "drive.h"
 #include "say.h"
 
-enum { BATCH_US = 20000, LEAST_PAUSE_US = 50000, MOST_PAUSE_US = 1000000, HINT_US = 15000000 };
+enum { BATCH_US = 20000, LEAST_PAUSE_US = 50000, MOST_PAUSE_US = 1000000, HINT_US = 15000000, PAUSE_BY_COST = 10 };
 
 static volatile sig_atomic_t interrupted;
 
@@ -167,11 +167,15 @@ static void look_at_step(struct run *run, uint32_t step, const tasker_step_readi
         graph_move(&run->graph, step, AWAY);
 }
 
-/* Others may have moved any of its steps, so the answer replaces what we believed of those not in our hands. */
-static void look_at_task(struct run *run)
+/*
+ * Others may have moved any of its steps, so the answer replaces what we believed of those not in our hands. *elsewhere:
+ * how many are with somebody else.
+ */
+static void look_at_task(struct run *run, size_t *elsewhere)
 {
     const tasker_step_readiness_list *list =
         ask(run, &(tasker_step_readiness_filter){.task_uuids = &run->task_uuid, .task_uuid_count = 1});
+    *elsewhere = 0;
     if (list == NULL)
         return;
     run->waiting_count = 0;
@@ -179,9 +183,11 @@ static void look_at_task(struct run *run)
         if (run->graph.steps[i].place == WAITING)
             graph_move(&run->graph, i, AWAY);
     for (size_t i = 0; i < list->count; i++) {
+        tasker_state state = list->items[i]->current_state;
         int64_t step = graph_find(&run->graph, &list->items[i]->workflow_step_uuid);
         if (step >= 0)
             look_at_step(run, (uint32_t)step, list->items[i]);
+        *elsewhere += state == TASKER_STATE_IN_PROGRESS || state == TASKER_STATE_ENQUEUED;
     }
     tasker_free(list);
 }
@@ -199,12 +205,6 @@ static void close_task(struct run *run)
     }
     run->state = outcome.to_state;
     run->over = is_closed(outcome.to_state);
-    if (outcome.execution_status == TASKER_EXECUTION_STATUS_PROCESSING && run->idle_since_us > 0 &&
-        clock_us() - run->idle_since_us > HINT_US) {
-        progress_clear(&run->progress);
-        say("steps are in progress elsewhere; if nobody works on them any more, interrupt this and use --resume");
-        run->idle_since_us = 0;
-    }
 }
 
 /* ---- the loop ---- */
@@ -223,21 +223,42 @@ static void offer_what_is_due(struct run *run)
     run->waiting_count = kept;
 }
 
-/* Nothing is in our hands: look whether others have left something, then whether that was all. */
+static void give_hint(struct run *run, size_t elsewhere)
+{
+    if (elsewhere == 0 || run->idle_since_us == 0 || clock_us() - run->idle_since_us < HINT_US)
+        return;
+    progress_clear(&run->progress);
+    say("steps are in progress elsewhere; if nobody works on them any more, interrupt this and use --resume");
+    run->idle_since_us = 0;
+}
+
+/*
+ * Nothing is in our hands: look whether others have left something, then whether that was all. A look at a large task
+ * is dear, so it is not taken too often, and rarely while steps of our own wait for their time.
+ */
 static void rest(struct run *run)
 {
+    const struct graph *graph = &run->graph;
     int64_t now = clock_us();
-    if (run->graph.counts[QUEUED] > 0 || run->asking_count > 0) {
+    size_t elsewhere = 0;
+    if (graph->counts[QUEUED] > 0 || run->asking_count > 0) {
         run->idle_since_us = now;
+        if (graph->counts[WAITING] > 0 && run->look_at_us < now + MOST_PAUSE_US)
+            run->look_at_us = now + MOST_PAUSE_US;
         return;
     }
-    if (now < run->look_at_us && run->graph.counts[DONE] < run->graph.count)
-        return;
-    if (run->graph.counts[DONE] < run->graph.count)
-        look_at_task(run);
-    if (run->graph.counts[QUEUED] == 0 && !run->over)
+    if (graph->counts[DONE] < graph->count) {
+        if (now < run->look_at_us)
+            return;
+        look_at_task(run, &elsewhere);
+        give_hint(run, elsewhere);
+    }
+    if (graph->counts[QUEUED] + graph->counts[WAITING] + elsewhere == 0 && !run->over)
         close_task(run);
-    run->look_at_us = clock_us() + run->pause_us;
+
+    int64_t cost = clock_us() - now;
+    int64_t pause = graph->counts[WAITING] > 0 ? MOST_PAUSE_US : run->pause_us;
+    run->look_at_us = clock_us() + (pause > cost * PAUSE_BY_COST ? pause : cost * PAUSE_BY_COST);
     run->pause_us = run->pause_us * 2 < MOST_PAUSE_US ? run->pause_us * 2 : MOST_PAUSE_US;
 }
 
@@ -263,7 +284,8 @@ static bool time_to_ask(struct run *run)
 
 static void coordinate(struct run *run)
 {
-    look_at_task(run);
+    size_t elsewhere;
+    look_at_task(run, &elsewhere);
     while (!run->over && interrupted == 0) {
         rest(run);
         if (run->over)
