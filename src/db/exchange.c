@@ -194,6 +194,16 @@ static tkr_prepared_entry *entry_of(tkr_exchange *x, const tkr_message *m)
     return &x->db->prepared.entries[m->query->id]; /* made when the message was sent */
 }
 
+/* What names the write stays. */
+static void forget_words(tasker_error *error)
+{
+    tasker_uuid key = error->key;
+    tasker_commit commit = error->commit;
+    tkr_error_clear(error);
+    error->key = key;
+    error->commit = commit;
+}
+
 static void take_error(tkr_exchange *x, tkr_message *m, const PGresult *result)
 {
     if (m->error->status != TASKER_OK)
@@ -210,7 +220,7 @@ static void take_error(tkr_exchange *x, tkr_message *m, const PGresult *result)
     } else if (strcmp(m->error->sqlstate, "57014") == 0 && tkr_link_cancel_asked(x->db)) {
         m->error->status = TASKER_CANCELLED;
     } else if (link_class && (m->error->sqlstate[0] == '\0' || x->stage == TKR_STAGE_SYNC)) {
-        tkr_error_clear(m->error); /* says nothing about the write: settle_open judges */
+        forget_words(m->error); /* they say nothing about the write: settle_open judges */
     }
 }
 

@@ -12,10 +12,17 @@
 
 enum { OLDEST_SERVER = 140000 };
 
-static void ignore_notice(void *context, const PGresult *result)
+/*
+ * Notices are not passed on. On an idle link the server's last words come as one, a moment before it closes the
+ * socket: FATAL, or a warning of class 57P when all sessions go down with a crashed one.
+ */
+static void take_notice(void *context, const PGresult *result)
 {
-    (void)context;
-    (void)result;
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    if ((severity != NULL && strcmp(severity, "FATAL") == 0) ||
+        (sqlstate != NULL && strncmp(sqlstate, "57P", 3) == 0))
+        ((tasker_db *)context)->dismissed = true;
 }
 
 /* The last value of a keyword wins, so what stands behind "dbname" overrides the connection string. */
@@ -79,7 +86,7 @@ tasker_status tkr_link_connect(tasker_db *db, tasker_error *error)
     if (conn == NULL)
         return tkr_error_set(error, TASKER_OUT_OF_MEMORY, "out of memory");
     PQsetErrorVerbosity(conn, PQERRORS_VERBOSE);
-    PQsetNoticeReceiver(conn, ignore_notice, NULL);
+    PQsetNoticeReceiver(conn, take_notice, db);
     tasker_status status = PQstatus(conn) == CONNECTION_BAD ? tkr_error_from_connect(error, conn)
                                                             : poll_connect(db, conn, deadline, error);
     if (status == TASKER_OK && db->require_tls)
@@ -91,7 +98,7 @@ tasker_status tkr_link_connect(tasker_db *db, tasker_error *error)
     PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
     tkr_prepared_reset(&db->prepared);
     db->conn = conn;
-    db->lost = db->tainted = false;
+    db->lost = db->tainted = db->dismissed = false;
     db->savepoint_depth = 0;
     tkr_link_refresh_session(db);
     return TASKER_OK;
@@ -215,13 +222,14 @@ static tasker_status refuse(tasker_db *db, tasker_status status, const char *mes
 }
 
 /* Reads what came while the link was idle, so that a goodbye of the server is seen before anything is sent. */
-static bool is_alive(PGconn *conn)
+static bool is_alive(tasker_db *db)
 {
+    PGconn *conn = db->conn;
     for (;;) {
         struct pollfd fd = {PQsocket(conn), POLLIN, 0};
         int ready = fd.fd < 0 ? -1 : poll(&fd, 1, 0);
         if (ready == 0)
-            return PQstatus(conn) == CONNECTION_OK;
+            return PQstatus(conn) == CONNECTION_OK && !db->dismissed;
         if (ready < 0 && errno == EINTR)
             continue;
         if (ready < 0 || !PQconsumeInput(conn) || PQstatus(conn) != CONNECTION_OK)
@@ -234,7 +242,7 @@ bool tkr_link_is_sound(tasker_db *db)
 {
     if (db->conn == NULL || db->lost || db->tainted)
         return false;
-    db->lost = !is_alive(db->conn);
+    db->lost = !is_alive(db);
     return !db->lost;
 }
 
@@ -249,7 +257,7 @@ tasker_status tkr_link_enter(tasker_db *db)
         return refuse(db, TASKER_DISCONNECTED, "the link is lost: recover first");
     if (PQtransactionStatus(db->conn) == PQTRANS_ACTIVE || PQpipelineStatus(db->conn) != PQ_PIPELINE_OFF)
         return refuse(db, TASKER_BUSY, "the connection is in the middle of a command or in pipeline mode");
-    if (!is_alive(db->conn)) {
+    if (!is_alive(db)) {
         db->lost = true;
         return refuse(db, TASKER_DISCONNECTED, "the link died while it was idle: recover first");
     }

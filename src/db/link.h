@@ -15,6 +15,7 @@ struct tasker_db {
     bool wrapped; /* conn belongs to the caller */
     bool tainted; /* a call was abandoned: what comes next on this link is not an answer to us */
     bool lost;
+    bool dismissed; /* the server has said goodbye and closes in a moment */
     pid_t pid;
     atomic_bool busy;
 

@@ -10,33 +10,33 @@
 #include "tasker/version.h"
 #include "value/error.h"
 
-typedef struct schema_found {
+typedef struct schema_install__found {
     bool tables, versions;
-} schema_found;
+} schema_install__found;
 static const tkr_column found_columns[] = {
-    TKR_COLUMN(schema_found, tables),
-    TKR_COLUMN(schema_found, versions),
+    TKR_COLUMN(schema_install__found, tables),
+    TKR_COLUMN(schema_install__found, versions),
     TKR_END_COLUMNS,
 };
-const tkr_entity tkr_entity_schema_found = {"schema_found", sizeof(schema_found), found_columns};
+const tkr_entity tkr_entity_schema_install__found = {"schema_install__found", sizeof(schema_install__found), found_columns};
 
-typedef struct schema_latest {
+typedef struct schema_install__latest {
     int32_t version;
     tasker_text profile;
-} schema_latest;
+} schema_install__latest;
 static const tkr_column latest_columns[] = {
-    TKR_COLUMN(schema_latest, version),
-    TKR_COLUMN(schema_latest, profile),
+    TKR_COLUMN(schema_install__latest, version),
+    TKR_COLUMN(schema_install__latest, profile),
     TKR_END_COLUMNS,
 };
-const tkr_entity tkr_entity_schema_latest = {"schema_latest", sizeof(schema_latest), latest_columns};
+const tkr_entity tkr_entity_schema_install__latest = {"schema_install__latest", sizeof(schema_install__latest), latest_columns};
 
 /* ---- what is there ---- */
 
 static tasker_status finish_latest(tkr_call *call)
 {
     tkr_schema_state *state = call->out;
-    schema_latest latest;
+    schema_install__latest latest;
     if (tkr_rows(call, 0) == 0)
         return TASKER_OK;
     tasker_status status = tkr_read_row(call, 0, 0, &latest);
@@ -51,8 +51,8 @@ static tasker_status finish_latest(tkr_call *call)
 static tasker_status finish_find(tkr_call *call)
 {
     tkr_schema_state *state = call->out;
-    schema_found found;
-    if (call->answered[0]->entity == &tkr_entity_schema_latest)
+    schema_install__found found;
+    if (call->answered[0]->entity == &tkr_entity_schema_install__latest)
         return finish_latest(call);
     tasker_status status = tkr_read_row(call, 0, 0, &found);
     if (status != TASKER_OK)
@@ -60,7 +60,7 @@ static tasker_status finish_find(tkr_call *call)
     *state = (tkr_schema_state){.tables = found.tables, .versions = found.versions};
     if (!found.versions)
         return TASKER_OK;
-    tkr_add_schema_latest(call);
+    tkr_add_schema_install__latest(call);
     return TASKER_AGAIN;
 }
 
@@ -68,7 +68,7 @@ tasker_status tkr_schema_find(tasker_db *db, tkr_schema_state *out)
 {
     tkr_call call = tkr_begin_now(db);
     if (call.status == TASKER_OK)
-        tkr_add_schema_found(&call, tasker_text_of(db->schema));
+        tkr_add_schema_install__found(&call, tasker_text_of(db->schema));
     return tkr_run(&call, finish_find, out);
 }
 

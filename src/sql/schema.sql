@@ -4,8 +4,8 @@
 --
 -- Names are put between $tasker_name$ marks, which no schema name may contain.
 
--- columns: schema_found (tables bool, versions bool)
--- columns: schema_latest (version int4, profile text)
+-- columns: schema_install__found (tables bool, versions bool)
+-- columns: schema_install__latest (version int4, profile text)
 
 -- Two installers of one schema wait for each other here. Before anything else, so that the next statement sees what
 -- the first one has done.
@@ -32,7 +32,7 @@ INSERT INTO {schema}.tasker_schema_versions (version, profile, library_version, 
 VALUES ($1, $2, $3, clock_timestamp() AT TIME ZONE 'UTC');
 
 -- Asked without touching a table that may be missing. tables: of whatever program, under one of our names.
--- name: schema_found reads one schema_found (schema text)
+-- name: schema_install__found reads one schema_install__found (schema text)
 SELECT EXISTS (SELECT FROM pg_catalog.pg_class c
                  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
                 WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -42,8 +42,8 @@ SELECT EXISTS (SELECT FROM pg_catalog.pg_class c
                 WHERE n.nspname = $1 AND c.relkind = 'r'
                   AND c.relname = 'tasker_schema_versions') AS versions;
 
--- name: schema_latest reads one schema_latest ()
-SELECT {v.schema_latest}
+-- name: schema_install__latest reads one schema_install__latest ()
+SELECT {v.schema_install__latest}
   FROM {schema}.tasker_schema_versions v
  ORDER BY v.version DESC
  LIMIT 1;
