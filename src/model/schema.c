@@ -10,33 +10,33 @@
 #include "tasker/version.h"
 #include "value/error.h"
 
-typedef struct schema_install__found {
+typedef struct found_schema {
     bool tables, versions;
-} schema_install__found;
+} found_schema;
 static const tkr_column found_columns[] = {
-    TKR_COLUMN(schema_install__found, tables),
-    TKR_COLUMN(schema_install__found, versions),
+    TKR_COLUMN(found_schema, tables),
+    TKR_COLUMN(found_schema, versions),
     TKR_END_COLUMNS,
 };
-const tkr_entity tkr_entity_schema_install__found = {"schema_install__found", sizeof(schema_install__found), found_columns};
+const tkr_entity tkr_entity_found_schema = {"found_schema", sizeof(found_schema), found_columns};
 
-typedef struct schema_install__latest {
+typedef struct latest_version {
     int32_t version;
     tasker_text profile;
-} schema_install__latest;
+} latest_version;
 static const tkr_column latest_columns[] = {
-    TKR_COLUMN(schema_install__latest, version),
-    TKR_COLUMN(schema_install__latest, profile),
+    TKR_COLUMN(latest_version, version),
+    TKR_COLUMN(latest_version, profile),
     TKR_END_COLUMNS,
 };
-const tkr_entity tkr_entity_schema_install__latest = {"schema_install__latest", sizeof(schema_install__latest), latest_columns};
+const tkr_entity tkr_entity_latest_version = {"latest_version", sizeof(latest_version), latest_columns};
 
 /* ---- what is there ---- */
 
 static tasker_status finish_latest(tkr_call *call)
 {
     tkr_schema_state *state = call->out;
-    schema_install__latest latest;
+    latest_version latest;
     if (tkr_rows(call, 0) == 0)
         return TASKER_OK;
     tasker_status status = tkr_read_row(call, 0, 0, &latest);
@@ -51,8 +51,8 @@ static tasker_status finish_latest(tkr_call *call)
 static tasker_status finish_find(tkr_call *call)
 {
     tkr_schema_state *state = call->out;
-    schema_install__found found;
-    if (call->answered[0]->entity == &tkr_entity_schema_install__latest)
+    found_schema found;
+    if (call->answered[0]->entity == &tkr_entity_latest_version)
         return finish_latest(call);
     tasker_status status = tkr_read_row(call, 0, 0, &found);
     if (status != TASKER_OK)

@@ -32,7 +32,7 @@ INSERT INTO {schema}.tasker_schema_versions (version, profile, library_version, 
 VALUES ($1, $2, $3, clock_timestamp() AT TIME ZONE 'UTC');
 
 -- Asked without touching a table that may be missing. tables: of whatever program, under one of our names.
--- name: schema_install__found reads one schema_install__found (schema text)
+-- name: schema_install__found reads one found_schema (schema text)
 SELECT EXISTS (SELECT FROM pg_catalog.pg_class c
                  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
                 WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -42,7 +42,7 @@ SELECT EXISTS (SELECT FROM pg_catalog.pg_class c
                 WHERE n.nspname = $1 AND c.relkind = 'r'
                   AND c.relname = 'tasker_schema_versions') AS versions;
 
--- name: schema_install__latest reads one schema_install__latest ()
+-- name: schema_install__latest reads one latest_version ()
 SELECT {v.schema_install__latest}
   FROM {schema}.tasker_schema_versions v
  ORDER BY v.version DESC
