@@ -11,7 +11,8 @@
  * is the one wait that the deadline cannot end (it is the C library's).
  *
  * Transactions: outside of one each call is a transaction of its own. Inside, expected outcomes (see status.h) leave
- * the transaction usable; errors of the server abort it, as always in PostgreSQL.
+ * the transaction usable; errors of the server abort it, as always in PostgreSQL, and until it is rolled back every
+ * further call answers DATABASE with SQLSTATE 25P02.
  */
 #ifndef TASKER_DB_H
 #define TASKER_DB_H
@@ -100,8 +101,9 @@ TASKER_API void tasker_db_close(tasker_db *db);
 
 /*
  * Makes the handle usable again: rolls an open transaction back, or replaces a lost or tainted link by a new one.
- * OK: it is usable now. NOOP: nothing was wrong. DISCONNECTED, TIMEOUT, DENIED: no new link; try again later.
- * UNSUPPORTED: the lost link is a wrapped one.
+ * OK: it is usable now. NOOP: nothing was wrong. DISCONNECTED, TIMEOUT, DENIED: no new link; try again later. Other
+ * statuses as tasker_db_open has them, for what the new link finds changed. UNSUPPORTED also: the lost link is a
+ * wrapped one.
  */
 TASKER_CALL tasker_db_recover(tasker_db *db);
 
@@ -143,7 +145,9 @@ TASKER_CALL tasker_db_rollback(tasker_db *db);
 
 /*
  * Did that commit happen? From any handle on the same server. IN_DOUBT: still undecided, ask again. NOT_FOUND: the
- * server has forgotten it (too long ago). Source: PostgreSQL's pg_xact_status.
+ * server has forgotten it (too long ago). Source: PostgreSQL's pg_xact_status. After a crash of the server ask before
+ * others write: it may give the id of a transaction that it lost to another one. Calls sent again with their keys have
+ * no such limit.
  */
 TASKER_CALL tasker_db_resolve(tasker_db *db, tasker_commit commit, bool *out);
 

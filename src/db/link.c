@@ -20,8 +20,7 @@ static void take_notice(void *context, const PGresult *result)
 {
     const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    if ((severity != NULL && strcmp(severity, "FATAL") == 0) ||
-        (sqlstate != NULL && strncmp(sqlstate, "57P", 3) == 0))
+    if ((severity != NULL && strcmp(severity, "FATAL") == 0) || (sqlstate != NULL && strncmp(sqlstate, "57P", 3) == 0))
         ((tasker_db *)context)->dismissed = true;
 }
 

@@ -117,7 +117,15 @@ tasker_status tasker_db_resolve(tasker_db *db, tasker_commit commit, bool *out)
     if (commit.xid == 0 || commit.xid > INT64_MAX)
         tkr_refuse(&call, TASKER_INVALID_ARGUMENT, "commit names no transaction");
     tkr_add_db_resolve(&call, (int64_t)commit.xid);
-    return tkr_run(&call, finish_resolve, out);
+    tasker_status status = tkr_run(&call, finish_resolve, out);
+    /* An id that the server has not given out yet: it crashed and lost the transaction, the commit included. */
+    if (status == TASKER_DATABASE && strcmp(db->error.sqlstate, "22023") == 0) {
+        tkr_error_clear(&db->error);
+        if (out != NULL)
+            *out = false;
+        status = TASKER_OK;
+    }
+    return status;
 }
 
 /* ---- savepoints: all of one name, so that a depth is all there is to remember ---- */
