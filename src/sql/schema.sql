@@ -4,8 +4,8 @@
 --
 -- Names are put between $tasker_name$ marks, which no schema name may contain.
 
--- columns: schema_install__found (tables bool, versions bool)
--- columns: schema_install__latest (version int4, profile text)
+-- columns: found_schema (tables bool, versions bool)
+-- columns: latest_version (version int4, profile text)
 
 -- Two installers of one schema wait for each other here. Before anything else, so that the next statement sees what
 -- the first one has done.
@@ -43,7 +43,7 @@ SELECT EXISTS (SELECT FROM pg_catalog.pg_class c
                   AND c.relname = 'tasker_schema_versions') AS versions;
 
 -- name: schema_install__latest reads one latest_version ()
-SELECT {v.schema_install__latest}
+SELECT {v.latest_version}
   FROM {schema}.tasker_schema_versions v
  ORDER BY v.version DESC
  LIMIT 1;

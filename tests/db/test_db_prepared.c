@@ -231,6 +231,22 @@ static void test_altered_table(void **state)
     tasker_db_close(db);
 }
 
+/* What an earlier handle prepared on the connection is found, not prepared again, which would abort the transaction. */
+static void test_wrapped_again_inside_a_transaction(void **state)
+{
+    PGconn *conn = db_test_psql(*state);
+    run_on_link(conn, "BEGIN");
+    for (int i = 0; i < 3; i++) {
+        tasker_db *db;
+        assert_status(NULL, tasker_db_wrap(conn, NULL, NULL, &db), TASKER_OK);
+        assert_status(db, find(db), TASKER_OK);
+        tasker_db_close(db);
+    }
+    assert_int_equal(PQtransactionStatus(conn), PQTRANS_INTRANS);
+    run_on_link(conn, "COMMIT");
+    PQfinish(conn);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -240,6 +256,7 @@ int main(void)
         cmocka_unit_test(test_loss_around_a_transaction),
         cmocka_unit_test(test_prepared_in_a_rolled_back_transaction),
         cmocka_unit_test(test_two_handles_on_one_link),
+        cmocka_unit_test(test_wrapped_again_inside_a_transaction),
         cmocka_unit_test(test_name_taken_by_the_same_text),
         cmocka_unit_test(test_stale_plan),
         cmocka_unit_test(test_altered_table),
