@@ -73,14 +73,16 @@ static bool prepare(struct run *run, const struct plan *plan, int *exit_status)
         *exit_status = is_bad_input(status) ? EXIT_BAD_INPUT : EXIT_INCOMPLETE;
         return false;
     }
-    printf("task %s\n", tasker_uuid_format(&run->task_uuid, text));
-    if (!options->quiet)
-        printf("%s/%s %s: %zu steps, %zu edges\n", workflow->details->namespace_name.ptr, workflow->details->name.ptr,
-               workflow->details->version.ptr, workflow->step_count, workflow->edge_count);
-    fflush(stdout);
-    run->state = workflow->details->state;
     bool built = graph_build(workflow, plan, &run->graph);
-    if (!built)
+    if (built) {
+        run->state = workflow->details->state;
+        printf("task %s\n", tasker_uuid_format(&run->task_uuid, text));
+        if (!options->quiet)
+            printf("%s/%s %s: %zu steps, %zu edges\n", workflow->details->namespace_name.ptr,
+                   workflow->details->name.ptr, workflow->details->version.ptr, workflow->step_count,
+                   workflow->edge_count);
+        fflush(stdout);
+    } else
         *exit_status = EXIT_BAD_INPUT;
     tasker_free(workflow);
     return built;
@@ -128,7 +130,7 @@ static bool draw(const struct options *options, const tasker_workflow *workflow,
 
     bool written = dot_path == NULL || dot_write(workflow, graph, dot_path);
     if (written && svg_path != NULL)
-        dot_draw(dot_path, svg_path);
+        dot_draw(graph, dot_path, svg_path);
     if (beside != NULL)
         remove(beside);
     free(beside);

@@ -13,7 +13,7 @@
 #include "link.h"
 #include "say.h"
 
-enum { NOT_INSTALLED = 127, PATIENCE_US = 30000000, POLL_US = 20000 };
+enum { LARGE_EDGES = 1500, NOT_INSTALLED = 127, PATIENCE_US = 30000000, POLL_US = 20000 };
 
 static const char *const colours[] = {
     [TASKER_STATE_NONE] = "#ffffff",      [TASKER_STATE_PENDING] = "#e5e7eb",
@@ -80,8 +80,9 @@ static int wait_for(pid_t child)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
-void dot_draw(const char *dot_path, const char *svg_path)
+void dot_draw(const struct graph *graph, const char *dot_path, const char *svg_path)
 {
+    bool large = graph->child_at[graph->count] > LARGE_EDGES;
     pid_t child = fork();
     if (child < 0) {
         say("cannot start graphviz: %s", strerror(errno));
@@ -91,7 +92,11 @@ void dot_draw(const char *dot_path, const char *svg_path)
         int nothing = open("/dev/null", O_WRONLY);
         if (nothing >= 0)
             dup2(nothing, STDERR_FILENO);
-        execlp("dot", "dot", "-Tsvg", "-o", svg_path, dot_path, (char *)NULL);
+        if (large)
+            execlp("dot", "dot", "-Ksfdp", "-Goverlap=true", "-Gsplines=line", "-Tsvg", "-o", svg_path, dot_path,
+                   (char *)NULL);
+        else
+            execlp("dot", "dot", "-Tsvg", "-o", svg_path, dot_path, (char *)NULL);
         _exit(NOT_INSTALLED);
     }
     int status = wait_for(child);
