@@ -21,13 +21,7 @@ WITH cur AS MATERIALIZED (
                           AND kt.to_state NOT IN ('pending', 'in_progress'))
      ORDER BY s.workflow_step_uuid
        FOR NO KEY UPDATE OF s, t
-), flip AS (
-    UPDATE {schema}.tasker_workflow_step_transitions t
-       SET most_recent = false, updated_at = clock_timestamp() AT TIME ZONE 'UTC'
-      FROM cur
-     WHERE t.workflow_step_transition_uuid = cur.workflow_step_transition_uuid
-    RETURNING cur.*
-), upd AS (
+), {flip_step}, upd AS (
     UPDATE {schema}.tasker_workflow_steps s
        SET in_process = true, attempts = coalesce(s.attempts, 0) + 1, last_attempted_at = n.now, updated_at = n.now
       FROM flip
@@ -99,13 +93,7 @@ WITH cur AS MATERIALIZED (
        AND t.workflow_step_transition_uuid = i.token
      ORDER BY s.workflow_step_uuid
        FOR NO KEY UPDATE OF s, t
-), flip AS (
-    UPDATE {schema}.tasker_workflow_step_transitions t
-       SET most_recent = false, updated_at = clock_timestamp() AT TIME ZONE 'UTC'
-      FROM cur
-     WHERE t.workflow_step_transition_uuid = cur.workflow_step_transition_uuid
-    RETURNING cur.*
-), upd AS (
+), {flip_step}, upd AS (
     UPDATE {schema}.tasker_workflow_steps s
        SET processed = true, in_process = false, processed_at = n.now, results = flip.results,
            backoff_request_seconds = NULL, updated_at = n.now
@@ -155,13 +143,7 @@ WITH cur AS MATERIALIZED (
        AND t.workflow_step_transition_uuid = i.token
      ORDER BY s.workflow_step_uuid
        FOR NO KEY UPDATE OF s, t
-), flip AS (
-    UPDATE {schema}.tasker_workflow_step_transitions t
-       SET most_recent = false, updated_at = clock_timestamp() AT TIME ZONE 'UTC'
-      FROM cur
-     WHERE t.workflow_step_transition_uuid = cur.workflow_step_transition_uuid
-    RETURNING cur.*
-), upd AS (
+), {flip_step}, upd AS (
     UPDATE {schema}.tasker_workflow_steps s
        SET in_process = false,
            retryable = s.retryable AND NOT flip.permanent,

@@ -11,6 +11,24 @@
 -- Rows that come back moved. For the others a second statement, with a snapshot of its own, tells why. A condition on
 -- rows that are not locked (parents, the task) is as old as the snapshot: "parents done" never becomes false again.
 
+-- part: flip_step (cur: the current rows, locked)
+flip AS (
+    UPDATE {schema}.tasker_workflow_step_transitions t
+       SET most_recent = false, updated_at = clock_timestamp() AT TIME ZONE 'UTC'
+      FROM cur
+     WHERE t.workflow_step_transition_uuid = cur.workflow_step_transition_uuid
+    RETURNING cur.*
+)
+
+-- part: flip_task (cur: the current rows, locked)
+flip AS (
+    UPDATE {schema}.tasker_task_transitions t
+       SET most_recent = false, updated_at = clock_timestamp() AT TIME ZONE 'UTC'
+      FROM cur
+     WHERE t.task_transition_uuid = cur.task_transition_uuid
+    RETURNING cur.*
+)
+
 -- A history without rows counts as pending; the row is written when somebody first needs to move it.
 -- name: workflow_step_apply__begin writes none (workflow_step_uuids uuid[], transition_uuids uuid[])
 INSERT INTO {schema}.tasker_workflow_step_transitions
@@ -68,13 +86,7 @@ WITH cur AS MATERIALIZED (
                         WHERE r.workflow_step_uuid = i.step_uuid)))
      ORDER BY k.task_uuid
        FOR NO KEY UPDATE OF k, t
-), flip AS (
-    UPDATE {schema}.tasker_task_transitions t
-       SET most_recent = false, updated_at = clock_timestamp() AT TIME ZONE 'UTC'
-      FROM cur
-     WHERE t.task_transition_uuid = cur.task_transition_uuid
-    RETURNING cur.*
-), ids AS (
+), {flip_task}, ids AS (
     SELECT DISTINCT ON (s.task_uuid) s.task_uuid, i.transition_uuid
       FROM unnest($1::uuid[], $2::uuid[]) AS i (step_uuid, transition_uuid)
       JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
@@ -110,13 +122,7 @@ WITH cur AS MATERIALIZED (
                     IN ('pending', 'in_progress')))
      ORDER BY s.workflow_step_uuid
        FOR NO KEY UPDATE OF s, t
-), flip AS (
-    UPDATE {schema}.tasker_workflow_step_transitions t
-       SET most_recent = false, updated_at = clock_timestamp() AT TIME ZONE 'UTC'
-      FROM cur
-     WHERE t.workflow_step_transition_uuid = cur.workflow_step_transition_uuid
-    RETURNING cur.*
-), ins AS (
+), {flip_step}, ins AS (
     INSERT INTO {schema}.tasker_workflow_step_transitions
            (workflow_step_transition_uuid, workflow_step_uuid, to_state, from_state, metadata, sort_key, most_recent,
             created_at, updated_at)
@@ -197,13 +203,7 @@ WITH cur AS MATERIALIZED (
             LIMIT 1) IS NULL)
      ORDER BY k.task_uuid
        FOR NO KEY UPDATE OF k, t
-), flip AS (
-    UPDATE {schema}.tasker_task_transitions t
-       SET most_recent = false, updated_at = clock_timestamp() AT TIME ZONE 'UTC'
-      FROM cur
-     WHERE t.task_transition_uuid = cur.task_transition_uuid
-    RETURNING cur.*
-), ins AS (
+), {flip_task}, ins AS (
     INSERT INTO {schema}.tasker_task_transitions
            (task_transition_uuid, task_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at,
             updated_at)
@@ -246,13 +246,7 @@ WITH cur AS MATERIALIZED (
               AND coalesce(st.to_state, 'pending') NOT IN ('complete', 'resolved_manually'))
      ORDER BY k.task_uuid
        FOR NO KEY UPDATE OF k, t
-), flip AS (
-    UPDATE {schema}.tasker_task_transitions t
-       SET most_recent = false, updated_at = clock_timestamp() AT TIME ZONE 'UTC'
-      FROM cur
-     WHERE t.task_transition_uuid = cur.task_transition_uuid
-    RETURNING cur.*
-), ins AS (
+), {flip_task}, ins AS (
     INSERT INTO {schema}.tasker_task_transitions
            (task_transition_uuid, task_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at,
             updated_at)
@@ -294,13 +288,7 @@ WITH cur AS MATERIALIZED (
        AND ($3 OR x.ready_steps + x.in_progress_steps + x.enqueued_steps + x.waiting_steps = 0)
      ORDER BY k.task_uuid
        FOR NO KEY UPDATE OF k, t
-), flip AS (
-    UPDATE {schema}.tasker_task_transitions t
-       SET most_recent = false, updated_at = clock_timestamp() AT TIME ZONE 'UTC'
-      FROM cur
-     WHERE t.task_transition_uuid = cur.task_transition_uuid
-    RETURNING cur.*
-), ins AS (
+), {flip_task}, ins AS (
     INSERT INTO {schema}.tasker_task_transitions
            (task_transition_uuid, task_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at,
             updated_at)
