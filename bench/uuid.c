@@ -378,18 +378,6 @@ static bool judge(const char *text, double value, double must, double stretch)
     return must == 0 || value <= must;
 }
 
-/*
- * Where the two processors are far apart, handing the shared number over costs more than the whole limit allows to any
- * generator with one order. There the limit is one thread's time and that price, with a quarter to spare.
- */
-static double limit_of(const limit *it)
-{
-    double one = rows[it->under].median;
-    double price = rows[SHARED_BY_TWO].median - rows[SHARED].median;
-    double physical = (one + 1.25 * price) / one;
-    return it->over == SINGLE_BY_TWO && physical > it->must ? physical : it->must;
-}
-
 static bool print(void)
 {
     bool is_met = true;
@@ -406,7 +394,7 @@ static bool print(void)
         const limit *it = &limits[i];
         if (!rows[it->over].has_few) {
             double ratio = rows[it->over].median / rows[it->under].median;
-            is_met &= judge(it->text, ratio, limit_of(it), it->stretch);
+            is_met &= judge(it->text, ratio, it->must, it->stretch);
         }
     }
     is_met &= judge("first id of a thread, us", first_id_us(), 50, 0);
