@@ -136,7 +136,7 @@ static void test_rows_of_a_workflow(void **state)
 enum { LARGEST = 1000 };
 
 typedef struct shape {
-    char names[LARGEST][8];
+    char names[LARGEST][24];
     tasker_step_definition steps[LARGEST];
     tasker_edge_definition edges[4 * LARGEST];
     tasker_definition definition;
