@@ -3,8 +3,12 @@
  * run_workflow.c: reads a workflow from a file, creates a task of it, and drives the task to its end with simulated
  * work. This file is the way from one to the other; each part has a file of its own in run_workflow/.
  */
+#define _POSIX_C_SOURCE 200809L
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "run_workflow/dot.h"
 #include "run_workflow/drive.h"
@@ -117,6 +121,15 @@ static bool go(struct run *run, const struct plan *plan, int *exit_status)
     return drive(run, exit_status);
 }
 
+/* Before the run, because afterwards would be a pity. */
+static bool make_folder(const char *path)
+{
+    if (path == NULL || mkdir(path, 0777) == 0 || errno == EEXIST)
+        return true;
+    say("%s: %s", path, strerror(errno));
+    return false;
+}
+
 static bool draw(const struct options *options, const tasker_workflow *workflow, const struct graph *graph)
 {
     const char *name = workflow->details->name.ptr;
@@ -186,7 +199,8 @@ int main(int argc, char **argv)
         return EXIT_BAD_INPUT;
     if (options.help)
         return 0;
-    int exit_status = plan_read(&options, &plan) ? run_plan(&options, &plan) : EXIT_BAD_INPUT;
+    bool read = plan_read(&options, &plan) && make_folder(options.out);
+    int exit_status = read ? run_plan(&options, &plan) : EXIT_BAD_INPUT;
     plan_free(&plan);
     return exit_status;
 }
