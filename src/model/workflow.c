@@ -160,14 +160,17 @@ static void check_task(tkr_call *call, const tasker_task_input *t)
     tkr_check_shape(call, "bypass_steps", t->bypass_steps, TASKER_JSON_SHAPE_ARRAY);
 }
 
-static void add_task(tkr_call *call, creation *c, const tasker_task_input *t, tasker_text identity)
+/* What has just been registered need not be looked for. */
+static void add_task(tkr_call *call, creation *c, const tasker_workflow_input *input, tasker_text identity)
 {
     const tkr_plan *p = &c->plan;
+    const tasker_task_input *t = &input->task;
+    size_t n = input->registered ? p->step_count : 0;
     c->created = call->part_count;
-    tkr_add_workflow_create(call, &c->task_uuid, identity, p->namespace_name, p->name, p->version, p->names,
-                            p->step_count, p->systems, p->step_count, t->has_requested_at ? &t->requested_at : NULL,
-                            t->initiator, t->source_system, t->reason, t->bypass_steps, t->tags, t->context,
-                            t->reference_id, t->has_priority ? t->priority : 0,
+    tkr_add_workflow_create(call, &c->task_uuid, identity, p->namespace_name, p->name, p->version, p->names, n,
+                            p->systems, n, t->has_requested_at ? &t->requested_at : NULL, t->initiator,
+                            t->source_system, t->reason, t->bypass_steps, t->tags, t->context, t->reference_id,
+                            t->has_priority ? t->priority : 0,
                             t->has_claim_timeout_seconds ? t->claim_timeout_seconds : CLAIM_TIMEOUT_SECONDS);
 }
 
@@ -191,7 +194,7 @@ static void add_edges(tkr_call *call, const creation *c, tasker_text identity, t
 }
 
 /* Keys ascend from parents to children, so that locking steps in key order locks parents first. */
-static void add_creation(tkr_call *call, creation *c, const tasker_task_input *task)
+static void add_creation(tkr_call *call, creation *c, const tasker_workflow_input *input)
 {
     size_t n = c->plan.step_count, e = c->plan.edge_count, count = 2 + 2 * n + e;
     tasker_uuid *ids = tkr_keep(call, (count + n + 2 * e) * sizeof *ids);
@@ -203,7 +206,7 @@ static void add_creation(tkr_call *call, creation *c, const tasker_task_input *t
     for (size_t k = 0; k < n; k++)
         c->step_uuids[c->plan.order[k]] = steps[k];
     tasker_text identity = tasker_text_of(tasker_uuid_format(&ids[0], hash));
-    add_task(call, c, task, identity);
+    add_task(call, c, input, identity);
     if (n > 0)
         add_steps(call, c, identity, transitions);
     if (e > 0)
@@ -230,7 +233,7 @@ tasker_status tasker_workflow_create(tasker_db *db, const tasker_workflow_input 
     call.state = c;
     if (!input->registered)
         tkr_add_registration(&call, &c->plan, tkr_given(&input->task.task_uuid));
-    add_creation(&call, c, &input->task);
+    add_creation(&call, c, input);
     tasker_status status = tkr_run(&call, finish_create, out);
     tkr_plan_free(&plan);
     return status;

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Registering a workflow type. Every statement inserts what is missing, in the order of its natural key, so that several
 -- processes registering at once wait for each other instead of deadlocking; the next one sees what any of them made.
+-- OFFSET 0: see workflow.sql.
 -- Behind a workflow's key that is taken already (unless_task) nothing is registered.
 
 -- name: definition_register__namespace writes none (task_namespace_uuid uuid, name text(64), unless_task uuid?)
@@ -41,7 +42,8 @@ SELECT i.uuid, ds.dependent_system_uuid, i.name, i.description, n.now, n.now
   JOIN {schema}.tasker_dependent_systems ds ON ds.name = i.system
  CROSS JOIN (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) n
  WHERE NOT EXISTS (SELECT FROM {schema}.tasker_named_steps o
-                    WHERE o.dependent_system_uuid = ds.dependent_system_uuid AND o.name = i.name)
+                    WHERE o.dependent_system_uuid = ds.dependent_system_uuid AND o.name = i.name
+                   OFFSET 0)
    AND (SELECT k.task_uuid FROM {schema}.tasker_tasks k WHERE k.task_uuid = $5) IS NULL
  ORDER BY ds.dependent_system_uuid, i.name
 ON CONFLICT (dependent_system_uuid, name) DO NOTHING;
@@ -54,13 +56,18 @@ SELECT i.uuid, nt.named_task_uuid, np.named_step_uuid, i.skippable, i.retryable,
   FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bool[], $5::bool[], $6::int4[])
        AS i (uuid, name, system, skippable, retryable, retry_limit)
   JOIN {schema}.tasker_dependent_systems ds ON ds.name = i.system
-  JOIN {schema}.tasker_named_steps np ON np.dependent_system_uuid = ds.dependent_system_uuid AND np.name = i.name
+ CROSS JOIN LATERAL (
+       SELECT np.named_step_uuid
+         FROM {schema}.tasker_named_steps np
+        WHERE np.dependent_system_uuid = ds.dependent_system_uuid AND np.name = i.name
+       OFFSET 0) np
   JOIN {schema}.tasker_task_namespaces ns ON ns.name = $7
   JOIN {schema}.tasker_named_tasks nt
        ON nt.task_namespace_uuid = ns.task_namespace_uuid AND nt.name = $8 AND nt.version = $9
  CROSS JOIN (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) n
  WHERE NOT EXISTS (SELECT FROM {schema}.tasker_named_tasks_named_steps o
-                    WHERE o.named_task_uuid = nt.named_task_uuid AND o.named_step_uuid = np.named_step_uuid)
+                    WHERE o.named_task_uuid = nt.named_task_uuid AND o.named_step_uuid = np.named_step_uuid
+                   OFFSET 0)
    AND (SELECT k.task_uuid FROM {schema}.tasker_tasks k WHERE k.task_uuid = $10) IS NULL
  ORDER BY np.named_step_uuid
 ON CONFLICT (named_task_uuid, named_step_uuid) DO NOTHING;

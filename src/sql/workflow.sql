@@ -2,8 +2,12 @@
 -- Creating whole workflows. The statements travel in one flush. The first inserts the task, or does nothing: because it
 -- is there already (a resend) or because its type is not registered. All others are gated by the identity that only
 -- this very try has, so they do nothing then, either.
+--
+-- OFFSET 0 keeps the look-up of one name what it is: flattened into the join it was planned by system alone, and every
+-- name was compared with all names of its system.
 
--- The context of the type's configuration lies below the task's own, key by key.
+-- The context of the type's configuration lies below the task's own, key by key. Names are given when they may be
+-- missing.
 -- name: workflow_create writes none (task_uuid uuid, identity_hash text, namespace_name text, name text, version text, step_names text[], step_systems text[], requested_at timestamp?, initiator text(128)?, source_system text(128)?, reason text(128)?, bypass_steps json?, tags jsonb?, context jsonb?, reference_id text(255)?, priority int4, claim_timeout_seconds int4)
 INSERT INTO {schema}.tasker_tasks
        (task_uuid, named_task_uuid, complete, requested_at, initiator, source_system, reason, bypass_steps, tags,
@@ -22,18 +26,26 @@ SELECT $1, nt.named_task_uuid, false, coalesce($8, n.now), $9, $10, $11, $12, $1
        SELECT FROM unnest($6::text[], $7::text[]) AS i (name, system)
         WHERE NOT EXISTS (
               SELECT FROM {schema}.tasker_named_steps np
-                JOIN {schema}.tasker_dependent_systems ds ON ds.dependent_system_uuid = np.dependent_system_uuid
-               WHERE ds.name = i.system AND np.name = i.name))
+               WHERE np.name = i.name
+                 AND np.dependent_system_uuid = (SELECT ds.dependent_system_uuid
+                                                   FROM {schema}.tasker_dependent_systems ds
+                                                  WHERE ds.name = i.system)
+              OFFSET 0))
 ON CONFLICT DO NOTHING;
 
+-- A name that has gone since it was looked for is NULL and refuses the whole.
 -- name: workflow_create__steps writes none (task_uuid uuid, identity_hash text, step_uuids uuid[], transition_uuids uuid[], names text[], systems text[], retryables bool[], skippables bool[], retry_limits int4[], inputs jsonb[])
 WITH input AS MATERIALIZED (
     SELECT i.*, np.named_step_uuid, k.created_at AS now
       FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::bool[], $8::bool[], $9::int4[], $10::jsonb[])
            AS i (step_uuid, transition_uuid, name, system, retryable, skippable, retry_limit, inputs)
-      JOIN {schema}.tasker_dependent_systems ds ON ds.name = i.system
-      JOIN {schema}.tasker_named_steps np ON np.dependent_system_uuid = ds.dependent_system_uuid AND np.name = i.name
       JOIN {schema}.tasker_tasks k ON k.task_uuid = $1 AND k.identity_hash = $2
+      LEFT JOIN {schema}.tasker_dependent_systems ds ON ds.name = i.system
+      LEFT JOIN LATERAL (
+           SELECT np.named_step_uuid
+             FROM {schema}.tasker_named_steps np
+            WHERE np.dependent_system_uuid = ds.dependent_system_uuid AND np.name = i.name
+           OFFSET 0) np ON true
 ), steps AS (
     INSERT INTO {schema}.tasker_workflow_steps
            (workflow_step_uuid, task_uuid, named_step_uuid, retryable, retry_limit, in_process, processed, inputs,
@@ -84,8 +96,11 @@ SELECT EXISTS (SELECT FROM {schema}.tasker_named_tasks nt
           FROM unnest($4::text[], $5::text[]) WITH ORDINALITY AS i (name, system, n)
          WHERE NOT EXISTS (
                SELECT FROM {schema}.tasker_named_steps np
-                 JOIN {schema}.tasker_dependent_systems ds ON ds.dependent_system_uuid = np.dependent_system_uuid
-                WHERE ds.name = i.system AND np.name = i.name))::int8 AS first_missing;
+                WHERE np.name = i.name
+                  AND np.dependent_system_uuid = (SELECT ds.dependent_system_uuid
+                                                    FROM {schema}.tasker_dependent_systems ds
+                                                   WHERE ds.name = i.system)
+               OFFSET 0))::int8 AS first_missing;
 
 -- name: workflow_load reads one task_details (task_uuid uuid)
 SELECT {t.task}, {d.task_details}
