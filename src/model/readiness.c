@@ -79,8 +79,8 @@ static tasker_blocking_reason blocking_reason(const tasker_step_readiness *r)
         return TASKER_BLOCKING_REASON_DEPENDENCIES_NOT_SATISFIED;
     if (!r->retry_eligible)
         return TASKER_BLOCKING_REASON_RETRY_NOT_ELIGIBLE;
-    if (r->current_state != TASKER_STATE_PENDING && r->current_state != TASKER_STATE_ERROR)
-        return TASKER_BLOCKING_REASON_INVALID_STATE;
+    if ((r->current_state != TASKER_STATE_PENDING && r->current_state != TASKER_STATE_ERROR) || !r->has_next_retry_at)
+        return TASKER_BLOCKING_REASON_INVALID_STATE; /* or a flag that contradicts the state, left by others */
     return TASKER_BLOCKING_REASON_BACKOFF;
 }
 
