@@ -278,14 +278,16 @@ static void forget_unanswered_prepares(tkr_exchange *x)
 static tasker_status finish(tkr_exchange *x)
 {
     tasker_db *db = x->db;
-    bool hit = false;
+    unsigned hits = 0;
     for (size_t i = 0; i < x->count; i++)
-        hit = hit || x->messages[i].status == TASKER_CANCELLED;
+        hits += x->messages[i].last && x->messages[i].status == TASKER_CANCELLED;
     forget_unanswered_prepares(x);
     x->running = false;
-    /* A cancel request that did not hit this call may still be on its way to a later one. */
-    db->tainted = tkr_link_stop_running(db) && !hit;
+    unsigned cancels = tkr_link_stop_running(db);
+    db->tainted = false;
     restore(x);
+    /* A cancel request that has hit nothing yet may be on its way to a later round, or to a later call. */
+    db->tainted = cancels > hits;
     return TASKER_OK;
 }
 

@@ -210,6 +210,9 @@ static tasker_status take(tasker_db *db)
     if (atomic_exchange_explicit(&db->busy, true, memory_order_acquire))
         return TASKER_BUSY; /* another thread owns db->error now: leave it alone */
     tkr_error_clear(&db->error);
+    pthread_mutex_lock(&db->cancel_lock);
+    db->cancels = 0;
+    pthread_mutex_unlock(&db->cancel_lock);
     return TASKER_OK;
 }
 
@@ -278,25 +281,24 @@ void tkr_link_start_running(tasker_db *db)
 {
     pthread_mutex_lock(&db->cancel_lock);
     db->running = true;
-    db->cancel_asked = false;
     pthread_mutex_unlock(&db->cancel_lock);
 }
 
 bool tkr_link_cancel_asked(tasker_db *db)
 {
     pthread_mutex_lock(&db->cancel_lock);
-    bool asked = db->cancel_asked;
+    bool asked = db->cancels > 0;
     pthread_mutex_unlock(&db->cancel_lock);
     return asked;
 }
 
-bool tkr_link_stop_running(tasker_db *db)
+unsigned tkr_link_stop_running(tasker_db *db)
 {
     pthread_mutex_lock(&db->cancel_lock);
-    bool asked = db->cancel_asked;
+    unsigned cancels = db->cancels;
     db->running = false;
     pthread_mutex_unlock(&db->cancel_lock);
-    return asked;
+    return cancels;
 }
 
 /* The lock is held for the copy of the address only: PQcancel may block, the call must not wait for it. */
@@ -304,7 +306,7 @@ void tkr_link_cancel(tasker_db *db)
 {
     pthread_mutex_lock(&db->cancel_lock);
     PGcancel *cancel = db->running ? PQgetCancel(db->conn) : NULL;
-    db->cancel_asked = cancel != NULL || db->cancel_asked;
+    db->cancels += cancel != NULL;
     pthread_mutex_unlock(&db->cancel_lock);
     if (cancel == NULL)
         return;

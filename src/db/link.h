@@ -35,7 +35,8 @@ struct tasker_db {
     struct tkr_queue *queue; /* calls on this handle are queued there; NULL: they run */
 
     pthread_mutex_t cancel_lock; /* over the next two */
-    bool running, cancel_asked;
+    bool running;
+    unsigned cancels; /* asked for since the call began */
 };
 
 /* Opens the socket and the session of db->conninfo; db->conn is NULL before and after a failure. */
@@ -63,9 +64,9 @@ void tkr_link_leave(tasker_db *db);
 /* As enter, for calls that work on a broken link (recover). */
 tasker_status tkr_link_enter_broken(tasker_db *db);
 
-/* While a call runs other threads may ask for its cancellation. stop: was that asked for? */
+/* While a call runs other threads may ask for its cancellation. stop: how often was that asked for? */
 void tkr_link_start_running(tasker_db *db);
-bool tkr_link_stop_running(tasker_db *db);
+unsigned tkr_link_stop_running(tasker_db *db);
 bool tkr_link_cancel_asked(tasker_db *db);
 void tkr_link_cancel(tasker_db *db);
 

@@ -129,7 +129,7 @@ tasker_status tkr_script_run(tasker_db *db, const char *name, const char *text)
     while (status == TASKER_AGAIN && (status = step(&s)) == TASKER_AGAIN)
         status = wait_for(&s);
     /* As in an exchange: a cancel request that hit nothing may still be on its way to a later call. */
-    if (tkr_link_stop_running(db) && db->error.status != TASKER_CANCELLED)
+    if (tkr_link_stop_running(db) > (db->error.status == TASKER_CANCELLED))
         db->tainted = true;
     if (!db->lost && !db->tainted)
         PQsetnonblocking(db->conn, s.was_nonblocking);
