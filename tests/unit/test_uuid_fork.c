@@ -116,7 +116,7 @@ static void forked(void **state)
 {
     (void)state;
     faults_reset();
-    fork_often(plain_fork, FORKS);
+    fork_often(plain_fork, in_valgrind() ? 20 : FORKS);
 }
 
 static void cloned(void **state)
@@ -151,8 +151,8 @@ static void forked_twice(void **state)
 static void *refused_thread(void *argument)
 {
     (void)argument;
-    fork_often(plain_fork, 200);
-    fork_often(raw_clone, 50);
+    fork_often(plain_fork, in_valgrind() ? 20 : 200);
+    fork_often(raw_clone, in_valgrind() ? 5 : 50);
     return tkr_lane_here;
 }
 
@@ -180,7 +180,7 @@ static void forked_from_busy_threads(void **state)
     for (size_t i = 0; i < 2; i++) {
         assert_int_equal(pthread_create(&threads[i], NULL, hammer, i == 0 ? NULL : &hammering), 0);
     }
-    fork_often(plain_fork, FORKS);
+    fork_often(plain_fork, in_valgrind() ? 20 : FORKS);
     hammering = false;
     for (size_t i = 0; i < 2; i++) {
         pthread_join(threads[i], NULL);

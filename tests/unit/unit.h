@@ -28,4 +28,11 @@
 #define MAPPINGS_OF_OTHERS 0
 #endif
 
+/* Valgrind makes a program some thirty times slower, and has mappings of its own. */
+static inline bool in_valgrind(void)
+{
+    const char *preload = getenv("LD_PRELOAD");
+    return preload != NULL && strstr(preload, "vgpreload") != NULL;
+}
+
 #endif
