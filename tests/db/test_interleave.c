@@ -172,20 +172,50 @@ static void test_locks_have_one_order(void **state)
 {
     fixture *f = *state;
     tasker_db *a = db_test_open(f), *b = db_test_open(f);
-    made_flow flow = make_flow(f->db, "a", "");
-    waiting complete = prepare(a, run_complete, flow.steps[0], TASKER_EVENT_COMPLETE);
-    waiting cancel = prepare(b, run_step_event, flow.steps[0], TASKER_EVENT_CANCEL);
-    complete.leases = take_step(f->db, flow.steps[0], TASKER_OK);
+    for (int operator_first = 0; operator_first < 2; operator_first++) {
+        made_flow flow = make_flow(f->db, "a", "");
+        waiting complete = prepare(a, run_complete, flow.steps[0], TASKER_EVENT_COMPLETE);
+        waiting cancel = prepare(b, run_step_event, flow.steps[0], TASKER_EVENT_CANCEL);
+        waiting *first = operator_first != 0 ? &cancel : &complete, *second = operator_first != 0 ? &complete : &cancel;
+        complete.leases = take_step(f->db, flow.steps[0], TASKER_OK);
+        begin(f->db);
+        tell(tasker_db_conn(f->db), "SELECT FROM tasker_workflow_steps WHERE workflow_step_uuid = '%s' FOR UPDATE",
+             text_of(flow.steps[0]));
+        start(f, first);
+        start(f, second);
+        end(f->db, false);
+        assert_status(first->db, finish(first), TASKER_OK);
+        assert_true(finish(second) == TASKER_CONFLICT || second->status == TASKER_INVALID_TRANSITION);
+        tasker_free(complete.leases);
+    }
+    tasker_db_close(a);
+    tasker_db_close(b);
+}
+
+/* A batch that waits for its lowest step holds none of the higher ones, however the caller has ordered them. */
+static void test_batches_lock_in_key_order(void **state)
+{
+    fixture *f = *state;
+    tasker_db *b = db_test_open(f);
+    PGconn *witness = db_test_psql(f);
+    made_flow flow = make_flow(f->db, "abc", "");
+    bring_task(f->db, flow.task_uuid, TASKER_STATE_IN_PROGRESS);
+    waiting w = prepare(b, run_step_event, flow.steps[2], TASKER_EVENT_START);
+    w.count = 3;
+    w.uuids[1] = flow.steps[1];
+    w.uuids[2] = flow.steps[0];
     begin(f->db);
     tell(tasker_db_conn(f->db), "SELECT FROM tasker_workflow_steps WHERE workflow_step_uuid = '%s' FOR UPDATE",
          text_of(flow.steps[0]));
-    start(f, &complete);
-    start(f, &cancel);
+    start(f, &w);
+    assert_int_equal(ask_number(witness,
+                                "WITH free AS (SELECT FROM tasker_workflow_steps WHERE task_uuid = '%s'"
+                                " FOR UPDATE SKIP LOCKED) SELECT count(*) FROM free",
+                                text_of(flow.task_uuid)),
+                     2);
     end(f->db, false);
-    assert_status(a, finish(&complete), TASKER_OK);
-    assert_true(finish(&cancel) == TASKER_CONFLICT || cancel.status == TASKER_INVALID_TRANSITION);
-    tasker_free(complete.leases);
-    tasker_db_close(a);
+    assert_status(b, finish(&w), TASKER_OK);
+    PQfinish(witness);
     tasker_db_close(b);
 }
 
@@ -243,6 +273,7 @@ int main(void)
         cmocka_unit_test(test_cancel_behind_an_enqueue),
         cmocka_unit_test(test_cancel_of_many_behind_a_start),
         cmocka_unit_test(test_locks_have_one_order),
+        cmocka_unit_test(test_batches_lock_in_key_order),
         cmocka_unit_test(test_batches_crosswise),
         cmocka_unit_test(test_repeatable_read),
     };
