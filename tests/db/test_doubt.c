@@ -11,7 +11,7 @@
 #include "private_server.h"
 #include "writes.h"
 
-enum { TERMINATED = 200, KILLED = 29, PACED = 5 }; /* a killed backend takes the server with it, which costs time */
+enum { TRIES = 29, PACED = 5 }; /* of each of seven writes: some 200 in each way */
 
 typedef enum fault_kind { TERMINATE, KILL } fault_kind;
 
@@ -164,17 +164,17 @@ static int64_t pace(arena *a)
 
 /* ---- the tests ---- */
 
-static int tries_of(fault_kind fault)
+static int tries_of(void)
 {
     const char *given = getenv("TASKER_TEST_TRIES");
     int tries = given != NULL ? (int)strtol(given, NULL, 10) : 0;
-    return tries > 0 ? tries : fault == KILL ? KILLED : TERMINATED;
+    return tries > 0 ? tries : TRIES;
 }
 
 static void hit_all_writes(const fixture *f, fault_kind fault)
 {
     long hits = 0;
-    int tries = tries_of(fault);
+    int tries = tries_of();
     for (size_t k = 0; k < WRITES; k++) {
         arena a = {.f = f, .kind = &writes[k], .fault = fault, .seed = (unsigned)k + 1};
         a.victim = db_test_open(f);
