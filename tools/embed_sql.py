@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 """Turns annotated .sql files into the statement table and one typed constructor per statement.
-
 It knows names, shapes, types, column lists and shared texts and nothing else:
     -- name: task_get reads one task (task_uuid uuid, name text(64)?, ids uuid[])         ? may be NULL
     -- columns: task (task_uuid uuid, name text)                 {t.task} becomes t.task_uuid::uuid, t.name::text
@@ -46,7 +45,8 @@ for file in FILES:
             sql = re.sub(r'\{(\w+\.)?(\w+)\}', lambda m: parts[m[2]](m[1] or ''), body)
             arguments, puts, oids = zip(*map(parameter, fields)) if fields else ((), (), ())
             entities.update(entity)
-            types.append(f'static const uint32_t types_{name}[] = {{{", ".join(oids) or "0"}}};\n')
+            types.append(f'static const uint32_t types_{name}[{len(oids)} <= TKR_PARAMETERS_MAX ? {max(len(oids), 1)} : -1] = '
+                         f'{{{", ".join(oids) or "0"}}};\n')
             rows.append(f'    {{{{TKR_STATEMENT_{name}, "{name}",\n{literal(sql)},\n    types_{name}, {len(oids)}, TKR_{access.upper()}'
                         f'}}, TKR_SHAPE_{shape.upper()}, {"&tkr_entity_" + entity[0] if entity else "NULL"}}},\n')
             adds.append(f'static inline void tkr_add_{name}({", ".join(["tkr_call *call", *arguments])})\n{{\n'

@@ -6,13 +6,15 @@
  * thread while a call runs. Open one handle per thread. In a child made by fork every call answers FORKED and
  * touches nothing; the child may close the handle, which leaves the parent's link intact.
  *
- * Deadlines: every call ends at the latest when its deadline has passed, whatever the server or the network do. A
- * call abandoned so leaves the link TAINTED: tasker_db_recover replaces it. Resolving a host name while connecting
- * is the one wait that the deadline cannot end (it is the C library's).
+ * Deadlines: every call ends at the latest when its deadline has passed, whatever the server or the network do; calls
+ * that are several by nature (open, recover, rollback to an outer savepoint, schema install) give it to each. A call
+ * abandoned so leaves the link TAINTED: tasker_db_recover replaces it. Two waits are not the library's and are not
+ * bounded: resolving a host name while connecting, and tasker_db_cancel. With several hosts in the connection string
+ * the first may use up the whole deadline.
  *
  * Transactions: outside of one each call is a transaction of its own. Inside, expected outcomes (see status.h) leave
  * the transaction usable; errors of the server abort it, as always in PostgreSQL, and until it is rolled back every
- * further call answers DATABASE with SQLSTATE 25P02.
+ * further call answers RETRY with SQLSTATE 25P02.
  */
 #ifndef TASKER_DB_H
 #define TASKER_DB_H
@@ -127,7 +129,8 @@ TASKER_API void tasker_db_set_timeout(tasker_db *db, int32_t ms);
 /*
  * Asks the server to cancel the call that runs now; from any thread. That call then ends as CANCELLED (nothing
  * written), or as if nothing had been asked; since the request may then hit a later statement, the link is TAINTED
- * in the second case. Without a running call nothing happens.
+ * in the second case. Without a running call nothing happens. It opens a connection of its own and waits for the
+ * server to take the request: not for the thread of an event loop.
  */
 TASKER_API void tasker_db_cancel(tasker_db *db);
 
@@ -135,7 +138,8 @@ TASKER_API void tasker_db_cancel(tasker_db *db);
 TASKER_CALL tasker_db_begin(tasker_db *db, const tasker_transaction_options *options);
 
 /*
- * Commits. RETRY: the transaction had failed before and was rolled back. IN_DOUBT: the answer was lost;
+ * Commits. Whatever it answers but NOOP, the transaction has ended, unless the link is TAINTED or lost. RETRY: the
+ * transaction had failed before and was rolled back. IN_DOUBT: the answer was lost;
  * tasker_db_error(db)->commit names the commit for tasker_db_resolve. NOOP: no transaction is open.
  */
 TASKER_CALL tasker_db_commit(tasker_db *db);

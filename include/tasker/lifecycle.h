@@ -14,7 +14,9 @@
  *   GUARD_FAILED        the arrow is there, its condition is not met
  *   DUPLICATE           its transition_uuid names another history row: zero the outcomes before another operation
  * When a call fails as a whole (a lost link, say), its status is that of every item.
- * After IN_DOUBT call again with the same outcomes: their transition_uuid tells the library what it sent.
+ * After IN_DOUBT call again with the same outcomes: their transition_uuid and status tell the library what it sent. An
+ * item whose condition is not met stays IN_DOUBT then: the first try may be waiting in a stopped server and can still
+ * land when the condition comes true.
  */
 #ifndef TASKER_LIFECYCLE_H
 #define TASKER_LIFECYCLE_H

@@ -7,7 +7,9 @@
  * NULL; outcomes and values must stay where they are. Inputs are borrowed for the call only, as everywhere. What is
  * wrong with an argument is still told at once, and the call is not queued.
  *
- * Each call is a transaction of its own, in the order of queueing, unless one is open on the pipeline's db. Functions
+ * Each call is a transaction of its own, in the order of queueing, unless one is open on the pipeline's db; a call whose
+ * statement the session has lost, or that needs a second round to tell why it did not move something, ends after those
+ * queued behind it, so do not queue a call that needs what another one in the same run makes. Functions
  * that are loops by nature, and those that move the handle itself (transactions, recover, workflow_create, register,
  * schema), answer UNSUPPORTED on the queueing handle.
  *

@@ -34,10 +34,19 @@ static void settle(tkr_exchange *x, size_t first, size_t end, tasker_status stat
         x->messages[i].status = status;
 }
 
+/*
+ * Whether a segment may have reached the server whole: its Sync, without which nothing is committed, was handed to libpq,
+ * and is not known to wait there still. Only of the last bytes of all can that be known.
+ */
+static bool may_have_left(const tkr_exchange *x, size_t end)
+{
+    return end < x->handed_over && (x->flushed || end + 1 < x->count);
+}
+
 /* The first statement whose fate is unknown when the answer is lost; NULL: none is. */
 static const tkr_query *first_doubtful(const tkr_exchange *x, size_t first, size_t end)
 {
-    for (size_t i = first; x->flushed && i <= end; i++) {
+    for (size_t i = first; i <= end && may_have_left(x, end); i++) {
         const tkr_query *q = x->messages[i].query;
         if (q->access == TKR_COMMITS || (q->access == TKR_WRITES && !x->in_transaction))
             return q;
@@ -47,7 +56,7 @@ static const tkr_query *first_doubtful(const tkr_exchange *x, size_t first, size
 
 /*
  * The link is gone or given up. A segment with an error of the server did not happen; a write outside a transaction
- * that had left completely may have happened; everything else did not.
+ * that may have left completely may have happened; everything else did not.
  */
 static void settle_open(tkr_exchange *x, tasker_status status, const char *why)
 {
@@ -157,16 +166,19 @@ static bool send_all(tkr_exchange *x)
     for (size_t i = 0; i < x->count; i++) {
         if (!send_message(x, &x->messages[i]))
             return false;
-        if (x->messages[i].last && !PQpipelineSync(x->db->conn))
+        if (!x->messages[i].last)
+            continue;
+        x->handed_over = i + 1;
+        if (!PQpipelineSync(x->db->conn))
             return false;
     }
     return true;
 }
 
-tasker_status tkr_exchange_start(tkr_exchange *x, tasker_db *db, tkr_message *messages, size_t count)
+tasker_status tkr_exchange_start(tkr_exchange *x, tasker_db *db, tkr_message *messages, size_t count,
+                                 tkr_deadline deadline)
 {
-    *x = (tkr_exchange){.db = db, .messages = messages, .count = count};
-    x->deadline = tkr_deadline_in(db->timeout_ms);
+    *x = (tkr_exchange){.db = db, .messages = messages, .count = count, .deadline = deadline};
     x->in_transaction = tkr_link_in_transaction(db);
     x->was_nonblocking = PQisnonblocking(db->conn);
     tkr_link_start_running(db);
@@ -209,7 +221,10 @@ static void take_error(tkr_exchange *x, tkr_message *m, const PGresult *result)
     if (m->error->status != TASKER_OK)
         return; /* the first error is the cause, the rest are consequences */
     tasker_status status = tkr_error_from_result(m->error, result, m->query);
-    bool link_class = status == TASKER_DISCONNECTED;
+    /* With the link going down only the server itself can say that a statement did not come to its end. */
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    bool goes_down = severity == NULL || strcmp(severity, "ERROR") != 0;
+    bool by_server = strncmp(m->error->sqlstate, "57P", 3) == 0 || strncmp(m->error->sqlstate, "25P", 3) == 0;
     if (tkr_error_is_healable(result)) {
         m->error->status = TASKER_RETRY;
         m->heal = !x->in_transaction;
@@ -219,9 +234,18 @@ static void take_error(tkr_exchange *x, tkr_message *m, const PGresult *result)
             tkr_prepared_renew(&x->db->prepared);
     } else if (strcmp(m->error->sqlstate, "57014") == 0 && tkr_link_cancel_asked(x->db)) {
         m->error->status = TASKER_CANCELLED;
-    } else if (link_class && (m->error->sqlstate[0] == '\0' || x->stage == TKR_STAGE_SYNC)) {
-        forget_words(m->error); /* they say nothing about the write: settle_open judges */
+    } else if (status == TASKER_DISCONNECTED && goes_down && (!by_server || x->stage == TKR_STAGE_SYNC)) {
+        forget_words(m->error); /* they say nothing about the write: settle_open or settle_segment judges */
     }
+}
+
+/* An answer without a result, though nothing failed: libpq had no memory for it. The statement has run. */
+static bool is_incomplete(const tkr_exchange *x, size_t first, size_t end)
+{
+    for (size_t i = first; i <= end; i++)
+        if (x->messages[i].result == NULL)
+            return true;
+    return false;
 }
 
 static void settle_segment(tkr_exchange *x)
@@ -229,7 +253,12 @@ static void settle_segment(tkr_exchange *x)
     size_t end = x->next, first = end;
     while (first > 0 && !x->messages[first - 1].last)
         first--;
-    settle(x, first, end, x->messages[end].error->status);
+    tasker_error *error = x->messages[end].error;
+    if (error->status == TASKER_OK && is_incomplete(x, first, end)) {
+        bool doubt = first_doubtful(x, first, end) != NULL;
+        tkr_error_set(error, doubt ? TASKER_IN_DOUBT : TASKER_OUT_OF_MEMORY, "out of memory for the answer");
+    }
+    settle(x, first, end, error->status);
 }
 
 static bool take_result(tkr_exchange *x, PGresult *result)
@@ -334,30 +363,28 @@ short tkr_exchange_want(const tkr_exchange *x)
     return (short)(x->flushed ? POLLIN : POLLIN | POLLOUT);
 }
 
-static tasker_status wait_for(tkr_exchange *x)
+/* A peer that keeps talking does not prolong the call: the clock is looked at before every wait. */
+bool tkr_exchange_wait(tkr_exchange *x)
 {
     struct pollfd fd = {PQsocket(x->db->conn), tkr_exchange_want(x), 0};
-    int ready = poll(&fd, 1, tkr_deadline_poll_ms(x->deadline));
+    int ms = tkr_deadline_poll_ms(x->deadline), ready = ms == 0 ? 0 : poll(&fd, 1, ms);
+    bool interrupted = ready < 0 && errno == EINTR;
+    if (ready > 0 || (interrupted && !x->db->interruptible))
+        return true;
     if (ready == 0)
-        return TASKER_TIMEOUT;
-    if (ready < 0 && errno == EINTR)
-        return x->db->interruptible ? TASKER_INTERRUPTED : TASKER_OK;
-    return ready < 0 ? TASKER_DISCONNECTED : TASKER_OK;
+        tkr_exchange_abandon(x, TASKER_TIMEOUT, "no answer within the deadline");
+    else if (interrupted)
+        tkr_exchange_abandon(x, TASKER_INTERRUPTED, "a signal ended the wait");
+    else
+        tkr_exchange_abandon(x, TASKER_DISCONNECTED, "poll failed");
+    return false;
 }
 
-void tkr_exchange_run(tasker_db *db, tkr_message *messages, size_t count)
+void tkr_exchange_run(tasker_db *db, tkr_message *messages, size_t count, tkr_deadline deadline)
 {
     tkr_exchange x;
-    tasker_status status = tkr_exchange_start(&x, db, messages, count);
-    while (status == TASKER_AGAIN && (status = tkr_exchange_step(&x)) == TASKER_AGAIN) {
-        tasker_status waited = wait_for(&x);
-        if (waited == TASKER_TIMEOUT)
-            tkr_exchange_abandon(&x, waited, "no answer within the deadline");
-        else if (waited == TASKER_INTERRUPTED)
-            tkr_exchange_abandon(&x, waited, "a signal ended the wait");
-        else if (waited != TASKER_OK)
-            tkr_exchange_abandon(&x, waited, "poll failed");
-        if (waited != TASKER_OK)
+    tasker_status status = tkr_exchange_start(&x, db, messages, count, deadline);
+    while (status == TASKER_AGAIN && (status = tkr_exchange_step(&x)) == TASKER_AGAIN)
+        if (!tkr_exchange_wait(&x))
             return;
-    }
 }

@@ -30,15 +30,17 @@ typedef struct tkr_exchange {
     tkr_message *messages;
     size_t count;
     tkr_deadline deadline;
-    size_t next;     /* the message whose answer comes next */
-    tkr_stage stage; /* and which of its answers */
-    bool flushed;    /* every byte is with the kernel */
-    bool running;    /* may be cancelled from other threads */
+    size_t next;        /* the message whose answer comes next */
+    tkr_stage stage;    /* and which of its answers */
+    size_t handed_over; /* messages whose Sync libpq has, or may have */
+    bool flushed;       /* every byte is with the kernel */
+    bool running;       /* may be cancelled from other threads */
     bool in_transaction, was_nonblocking;
 } tkr_exchange;
 
 /* The handle has been entered. AGAIN: on its way. Anything else: all segments are settled. */
-tasker_status tkr_exchange_start(tkr_exchange *exchange, tasker_db *db, tkr_message *messages, size_t count);
+tasker_status tkr_exchange_start(tkr_exchange *exchange, tasker_db *db, tkr_message *messages, size_t count,
+                                 tkr_deadline deadline);
 tasker_status tkr_exchange_step(tkr_exchange *exchange);
 
 /* Gives up: settles what is open with status and taints the link. */
@@ -47,5 +49,8 @@ void tkr_exchange_abandon(tkr_exchange *exchange, tasker_status status, const ch
 /* poll events to wait for. */
 short tkr_exchange_want(const tkr_exchange *exchange);
 
+/* Waits for them. False: the deadline, a signal or a failure ended the wait, and the exchange was abandoned. */
+bool tkr_exchange_wait(tkr_exchange *exchange);
+
 /* start and step until all segments are settled or the deadline has passed. The status of each is in the messages. */
-void tkr_exchange_run(tasker_db *db, tkr_message *messages, size_t count);
+void tkr_exchange_run(tasker_db *db, tkr_message *messages, size_t count, tkr_deadline deadline);

@@ -305,7 +305,7 @@ unsigned tkr_link_stop_running(tasker_db *db)
 void tkr_link_cancel(tasker_db *db)
 {
     pthread_mutex_lock(&db->cancel_lock);
-    PGcancel *cancel = db->running ? PQgetCancel(db->conn) : NULL;
+    PGcancel *cancel = db->running && db->pid == getpid() ? PQgetCancel(db->conn) : NULL;
     db->cancels += cancel != NULL;
     pthread_mutex_unlock(&db->cancel_lock);
     if (cancel == NULL)

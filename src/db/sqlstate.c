@@ -25,8 +25,10 @@ static const rule rules[] = {
     {"40P01", NULL, TASKER_RETRY},
     {"26000", NULL, TASKER_RETRY}, /* prepared statement gone, or there already: healed outside a transaction */
     {"42P05", NULL, TASKER_RETRY},
-    {"25006", NULL, TASKER_DENIED}, /* read-only server or transaction */
-    {"25P03", NULL, TASKER_DISCONNECTED},
+    {"25006", NULL, TASKER_DENIED},       /* read-only server or transaction */
+    {"25P02", NULL, TASKER_RETRY},        /* the transaction has failed before */
+    {"25P03", NULL, TASKER_DISCONNECTED}, /* idle in transaction for too long; 25P04: in transaction */
+    {"25P04", NULL, TASKER_DISCONNECTED},
     {"42501", NULL, TASKER_DENIED},
     {"28", NULL, TASKER_DENIED},
     {"3D000", NULL, TASKER_INVALID_ARGUMENT}, /* no such database */

@@ -30,6 +30,8 @@ static tkr_move *begin(tkr_call *call, const void *items, size_t stride, size_t 
     tkr_move *m;
     if (call->status == TASKER_OK && items == NULL && count > 0)
         tkr_refuse(call, TASKER_INVALID_ARGUMENT, "the items are required");
+    if (!tkr_move_check_count(call, count))
+        return NULL;
     tasker_uuid *keys = tkr_keep(call, (count + 1) * sizeof *keys);
     tasker_uuid *tokens = tkr_keep(call, (count + 1) * sizeof *tokens);
     for (size_t i = 0; call->status == TASKER_OK && i < count; i++) {
@@ -46,8 +48,11 @@ static tkr_move *begin(tkr_call *call, const void *items, size_t stride, size_t 
     }
     if (!tkr_move_begin(call, &m, keys, count, outcomes))
         return NULL;
-    for (size_t i = 0; i < count; i++)
-        m->ids[i] = lease_of(items, stride, i)->transition_uuid;
+    for (size_t i = 0; i < count; i++) {
+        const tasker_uuid *key = &lease_of(items, stride, i)->transition_uuid;
+        m->ids[i] = !tasker_uuid_is_nil(key) ? *key : m->ids[i];
+        m->outcomes[i].transition_uuid = m->ids[i];
+    }
     call->error->key = m->ids[0];
     m->steps = true;
     m->event = event;

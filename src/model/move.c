@@ -48,19 +48,28 @@ static void make_ids(tkr_call *call, tkr_move *m)
     tkr_new_ids(call, m->count, m->ids);
     for (size_t i = 0; i < m->count && call->status == TASKER_OK; i++) {
         tasker_outcome *o = &m->outcomes[i];
-        if (!tasker_uuid_is_nil(&o->transition_uuid))
+        if (!tasker_uuid_is_nil(&o->transition_uuid)) {
             m->ids[i] = o->transition_uuid;
+            m->doubted[i] = o->status == TASKER_IN_DOUBT;
+        }
         *o = (tasker_outcome){.transition_uuid = m->ids[i], .status = TASKER_AGAIN};
     }
 }
 
-/* What failed as a whole failed for every item that has no verdict. */
+/* What failed as a whole failed for every item, but for those that an earlier round has committed. */
 static void settle(tkr_call *call)
 {
     tkr_move *m = call->state;
     for (size_t i = 0; i < m->count; i++)
-        if (m->outcomes[i].status == TASKER_AGAIN)
+        if (m->outcomes[i].status == TASKER_AGAIN || (!m->judged && !(m->moved[i] && call->wrote)))
             m->outcomes[i].status = call->status;
+}
+
+bool tkr_move_check_count(tkr_call *call, size_t count)
+{
+    if (call->status == TASKER_OK && count > (size_t)call->db->limits.rows)
+        tkr_refuse(call, TASKER_LIMIT_EXCEEDED, "%zu items, more than the %d allowed", count, call->db->limits.rows);
+    return call->status == TASKER_OK;
 }
 
 bool tkr_move_begin(tkr_call *call, tkr_move **out, const tasker_uuid *keys, size_t count, tasker_outcome *outcomes)
@@ -69,8 +78,7 @@ bool tkr_move_begin(tkr_call *call, tkr_move **out, const tasker_uuid *keys, siz
         call->status = TASKER_NOOP;
     if (call->status == TASKER_OK && keys == NULL)
         tkr_refuse(call, TASKER_INVALID_ARGUMENT, "the keys are required");
-    if (call->status == TASKER_OK && count > (size_t)call->db->limits.rows)
-        tkr_refuse(call, TASKER_LIMIT_EXCEEDED, "%zu items, more than the %d allowed", count, call->db->limits.rows);
+    tkr_move_check_count(call, count);
     for (size_t i = 0; outcomes != NULL && call->status == TASKER_OK && i < count; i++)
         tkr_check_reserved(call, outcomes[i].reserved, sizeof outcomes[i].reserved);
     tkr_move *m = tkr_keep(call, sizeof *m);
@@ -81,6 +89,7 @@ bool tkr_move_begin(tkr_call *call, tkr_move **out, const tasker_uuid *keys, siz
     m->ids = tkr_keep(call, count * sizeof *m->ids);
     m->others = tkr_keep(call, 2 * count * sizeof *m->others);
     m->moved = tkr_keep(call, count * sizeof *m->moved);
+    m->doubted = tkr_keep(call, count * sizeof *m->doubted);
     m->begun_at = tkr_keep(call, count * sizeof *m->begun_at);
     m->outcomes = outcomes != NULL ? outcomes : tkr_keep(call, count * sizeof *m->outcomes);
     if (call->status != TASKER_OK)
@@ -162,7 +171,7 @@ tasker_status tkr_move_read(tkr_call *call, tkr_move *m, uint32_t answer)
             mark(m, p->index, &row);
     }
     if (rows == 0)
-        call->wrote = false; /* nothing of it happened */
+        tkr_nothing_written(call);
     return TASKER_OK;
 }
 
@@ -218,6 +227,8 @@ static void take_look(tkr_move *m, size_t i, const tkr_look *look)
         o->next_attempt_at = look->next_attempt_at;
     }
     o->status = m->judge(m, i, look);
+    if (m->doubted[i] && o->status == TASKER_GUARD_FAILED)
+        o->status = TASKER_IN_DOUBT; /* the earlier try can still land, once the condition is met */
 }
 
 static void add_look(tkr_call *call, const tkr_move *m)
@@ -256,9 +267,10 @@ static tasker_status read_looks(tkr_call *call, tkr_move *m, bool *without_histo
     return TASKER_OK;
 }
 
-tasker_status tkr_move_status(tkr_call *call, const tkr_move *m)
+tasker_status tkr_move_status(tkr_call *call, tkr_move *m)
 {
     bool all_noop = true;
+    m->judged = true;
     for (size_t i = 0; i < m->count; i++) {
         tasker_status status = m->outcomes[i].status;
         all_noop = all_noop && status == TASKER_NOOP;

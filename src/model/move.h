@@ -33,6 +33,7 @@ struct tkr_move {
     tasker_uuid *ids;    /* of the history rows to write */
     tasker_uuid *others; /* of further rows the operation may write: 2 * count */
     bool *moved;
+    bool *doubted;            /* the caller says that an earlier try with this key is in doubt */
     int32_t *begun_at;        /* 1 where the operation writes the missing first row of a history */
     tasker_outcome *outcomes; /* the caller's, or kept by the call */
     bool steps;
@@ -46,8 +47,11 @@ struct tkr_move {
     tasker_status (*judge)(tkr_move *move, size_t i, const tkr_look *look);
     void *own; /* the operation's */
     int phase;
-    bool begun;
+    bool begun, judged; /* judged: every item has its verdict */
 };
+
+/* False: the call is refused, because there are more items than the limits allow. */
+bool tkr_move_check_count(tkr_call *call, size_t count);
 
 /* Copies keys, makes ids. False: the call is refused, or there is nothing to do (status NOOP). */
 bool tkr_move_begin(tkr_call *call, tkr_move **out, const tasker_uuid *keys, size_t count, tasker_outcome *outcomes);
@@ -64,4 +68,4 @@ tasker_status tkr_move_judge(tkr_move *move, size_t i, const tkr_look *look);
 tasker_status tkr_move_read(tkr_call *call, tkr_move *move, uint32_t answer);
 
 /* Of all items, for the return value; the first bad one is told in the error. */
-tasker_status tkr_move_status(tkr_call *call, const tkr_move *move);
+tasker_status tkr_move_status(tkr_call *call, tkr_move *move);

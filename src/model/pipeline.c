@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "tasker/pipeline.h"
-#include <poll.h>
 #include "statement/queue.h"
 
 /* A tasker_pipeline is the queue; the public type has no definition of its own. */
@@ -42,18 +41,9 @@ tasker_status tasker_pipeline_step(tasker_pipeline *pipeline)
     return pipeline != NULL ? tkr_queue_step(queue_of(pipeline)) : TASKER_INVALID_ARGUMENT;
 }
 
-/* The deadline is the step's business; a wait that was interrupted or has timed out is just the next step. */
 tasker_status tasker_pipeline_run(tasker_pipeline *pipeline)
 {
-    tasker_status status;
-    while ((status = tasker_pipeline_step(pipeline)) == TASKER_AGAIN) {
-        tasker_want want = tasker_pipeline_want(pipeline);
-        short events = (short)((want & TASKER_WANT_READ ? POLLIN : 0) | (want & TASKER_WANT_WRITE ? POLLOUT : 0));
-        struct pollfd fd = {tasker_pipeline_fd(pipeline), events, 0};
-        if (want != TASKER_WANT_NOTHING)
-            (void)poll(&fd, 1, tasker_pipeline_wait_ms(pipeline));
-    }
-    return status;
+    return pipeline != NULL ? tkr_queue_run(queue_of(pipeline)) : TASKER_INVALID_ARGUMENT;
 }
 
 int32_t tasker_pipeline_fd(const tasker_pipeline *pipeline)
@@ -72,7 +62,7 @@ tasker_want tasker_pipeline_want(const tasker_pipeline *pipeline)
 int32_t tasker_pipeline_wait_ms(const tasker_pipeline *pipeline)
 {
     const tkr_queue *queue = queue_of(pipeline);
-    return queue != NULL && queue->flying ? tkr_deadline_poll_ms(queue->exchange.deadline) : -1;
+    return queue != NULL && queue->flying ? tkr_deadline_poll_ms(queue->deadline) : -1;
 }
 
 size_t tasker_pipeline_done(const tasker_pipeline *pipeline)

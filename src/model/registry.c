@@ -115,7 +115,7 @@ static tasker_status finish_create(tkr_call *call)
         return tkr_error_set(call->error, TASKER_DUPLICATE, "%s: another row has this natural key",
                              call->answered[0]->entity->name);
     c->looked = true;
-    call->wrote = false; /* nothing was inserted */
+    tkr_nothing_written(call);
     tkr_call_add(call, c->get);
     tkr_put_uuid(call, "key", &call->error->key, false);
     return TASKER_AGAIN;

@@ -58,7 +58,7 @@ static tasker_status finish_create(tkr_call *call)
     if (c->looked)
         return tkr_error_set(call->error, TASKER_DUPLICATE, "task: another row has this identity_hash");
     c->looked = true;
-    call->wrote = false;
+    tkr_nothing_written(call);
     tkr_add_task_get(call, &call->error->key);
     return TASKER_AGAIN;
 }

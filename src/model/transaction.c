@@ -66,22 +66,32 @@ static tasker_status finish_xid(tkr_call *call)
     return TASKER_AGAIN;
 }
 
+/* Asking for the id may fail without the link; then there is nothing left to commit, and the promise is that it ends. */
+static tasker_status end_failed(tasker_db *db, tasker_status status)
+{
+    tasker_error error = db->error;
+    bool open = tasker_db_session(db)->usable && tasker_db_session(db)->in_transaction;
+    if (open && tasker_db_rollback(db) == TASKER_OK)
+        db->error = error;
+    return status;
+}
+
 tasker_status tasker_db_commit(tasker_db *db)
 {
     tkr_call call = tkr_begin_now(db);
+    if (call.status == TASKER_OK && !tkr_link_in_transaction(db))
+        call.status = TASKER_NOOP;
     if (call.status != TASKER_OK)
         return tkr_abandon(&call);
-    if (!tkr_link_in_transaction(db)) {
-        call.status = TASKER_NOOP;
-        return tkr_abandon(&call);
-    }
-    db->savepoint_depth = 0;
-    if (!tkr_link_transaction_failed(db)) {
+    bool failed = tkr_link_transaction_failed(db);
+    if (failed)
+        tkr_add_db_commit(&call);
+    else
         tkr_add_db_commit__xid(&call);
-        return tkr_run(&call, finish_xid, NULL);
-    }
-    tkr_add_db_commit(&call);
-    return tkr_run(&call, finish_commit, NULL);
+    tasker_status status = tkr_run(&call, failed ? finish_commit : finish_xid, NULL);
+    if (!tasker_db_session(db)->in_transaction)
+        db->savepoint_depth = 0;
+    return status == TASKER_OK ? status : end_failed(db, status);
 }
 
 tasker_status tasker_db_rollback(tasker_db *db)
@@ -89,10 +99,11 @@ tasker_status tasker_db_rollback(tasker_db *db)
     tkr_call call = tkr_begin_now(db);
     if (call.status == TASKER_OK && !tkr_link_in_transaction(db))
         call.status = TASKER_NOOP;
-    if (call.status == TASKER_OK)
-        db->savepoint_depth = 0;
     tkr_add_db_rollback(&call);
-    return tkr_done(&call);
+    tasker_status status = tkr_done(&call);
+    if (status == TASKER_OK)
+        db->savepoint_depth = 0;
+    return status;
 }
 
 static tasker_status finish_resolve(tkr_call *call)

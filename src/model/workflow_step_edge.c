@@ -61,7 +61,7 @@ static tasker_status finish_create(tkr_call *call)
                                      : tkr_error_set(call->error, TASKER_CONFLICT, "the edge was deleted meanwhile");
     if (tkr_rows(call, INSERT) > 0)
         return take_insert(call);
-    call->wrote = false;
+    tkr_nothing_written(call);
     if (tkr_rows(call, VERDICT) > 0)
         return finish_verdict(call);
     tkr_add_workflow_step_edge_get(call, &call->error->key);

@@ -30,6 +30,7 @@ void tkr_adopt(void *payload, void *other)
         last = last->next;
     last->next = head_of(payload)->next;
     head_of(payload)->next = head_of(other);
+    head_of(other)->mark = TKR_MARK_ITEM; /* by itself it cannot be released any more */
 }
 
 void tasker_free(const void *result)

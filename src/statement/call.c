@@ -24,6 +24,8 @@ tkr_call tkr_begin(tasker_db *db)
     tkr_call call = {.db = db, .error = db != NULL ? &db->error : NULL, .queue = db != NULL ? db->queue : NULL};
     call.status = call.queue != NULL ? tkr_link_enter_broken(db) : tkr_link_enter(db);
     call.entered = call.status == TASKER_OK;
+    if (call.entered)
+        call.deadline = tkr_deadline_in(db->timeout_ms);
     return call;
 }
 
@@ -175,17 +177,18 @@ bool tkr_call_try_again(tkr_call *call, int tries)
 tasker_status tkr_call_take(tkr_call *call, const tkr_message *messages, bool autocommit)
 {
     uint32_t n = call->part_count;
-    bool writes = false;
     clear_answers(call);
+    call->writers = 0;
+    call->wrote_before = call->wrote;
     for (uint32_t i = 0; i < n; i++) {
-        writes = writes || messages[i].query->access == TKR_WRITES;
+        call->writers += messages[i].query->access == TKR_WRITES;
         call->answers[i] = messages[i].result;
         call->answered[i] = call->parts[i].statement;
     }
     tasker_status status = messages[n - 1].status;
     if (status != TASKER_OK && call->wrote)
         status = call->error->status = TASKER_IN_DOUBT;
-    call->wrote = call->wrote || (writes && autocommit && status == TASKER_OK);
+    call->wrote = call->wrote || (call->writers > 0 && autocommit && status == TASKER_OK);
     call->part_count = 0;
     call->used = 0;
     return status;
@@ -211,7 +214,7 @@ static tasker_status run_round(tkr_call *call)
     bool autocommit = !tkr_link_in_transaction(call->db), heal = true;
     for (int tries = 1; heal; tries++) {
         uint32_t n = tkr_call_lay_out(call, messages);
-        tkr_exchange_run(call->db, messages, n);
+        tkr_exchange_run(call->db, messages, n, call->deadline);
         heal = false;
         for (uint32_t i = 0; i < n; i++)
             heal = heal || messages[i].heal;
@@ -237,6 +240,12 @@ tasker_status tkr_run(tkr_call *call, tkr_finish finish, void *out)
 }
 
 /* ---- finishes ---- */
+
+void tkr_nothing_written(tkr_call *call)
+{
+    if (call->writers <= 1)
+        call->wrote = call->wrote_before;
+}
 
 int tkr_rows(const tkr_call *call, uint32_t i)
 {

@@ -47,8 +47,12 @@ struct tkr_call {
     struct tkr_queue *queue; /* where it goes instead of running; NULL: it runs */
     tasker_error *error;
     tasker_status status; /* of building: the first argument that is wrong */
-    bool entered, wrote;  /* wrote: an earlier round has committed something */
-    unsigned char *bytes; /* parameters, as on the wire */
+    bool entered;
+    bool wrote;            /* a round has committed something, or may have */
+    bool wrote_before;     /* the same, before the last round */
+    uint32_t writers;      /* statements of the last round that write */
+    tkr_deadline deadline; /* of all rounds together */
+    unsigned char *bytes;  /* parameters, as on the wire */
     size_t used, size;
     uint32_t part_count;
     tkr_part parts[TKR_CALL_PARTS];
@@ -110,6 +114,7 @@ tasker_status tkr_changed(tkr_call *call); /* NOT_FOUND when no row was affected
 int tkr_rows(const tkr_call *call, uint32_t i);
 const char *tkr_tag(const tkr_call *call, uint32_t i);
 int64_t tkr_affected(const tkr_call *call, uint32_t i);
+void tkr_nothing_written(tkr_call *call); /* the writing statement of this round, if it was the only one, did nothing */
 tasker_status tkr_read_row(tkr_call *call, uint32_t i, int row, void *into);
 tasker_status tkr_take_one(tkr_call *call, uint32_t i, void **out);
 tasker_status tkr_take_list(tkr_call *call, uint32_t i, tkr_list **out);

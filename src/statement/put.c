@@ -9,6 +9,8 @@
 #include "statement/call.h"
 #include "value/text.h"
 
+#define MESSAGE_MAX ((size_t)1000 << 20) /* the server drops a link whose message passes 1 GiB */
+
 static const uint32_t NULL_LENGTH = UINT32_MAX; /* -1 */
 
 /* size more bytes, or NULL with the call refused. */
@@ -16,6 +18,10 @@ static unsigned char *reserve(tkr_call *call, size_t size)
 {
     if (call->status != TASKER_OK)
         return NULL;
+    if (size > MESSAGE_MAX || call->used + size > MESSAGE_MAX) {
+        tkr_refuse(call, TASKER_LIMIT_EXCEEDED, "the arguments of one call are larger than the server takes");
+        return NULL;
+    }
     if (call->used + size > call->size) {
         size_t grown = (call->used + size) * 2 + 256;
         unsigned char *bytes = grown > call->used ? realloc(call->bytes, grown) : NULL;

@@ -2,6 +2,7 @@
 #include "statement/queue.h"
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "value/error.h"
 
 /* ---- the queueing handle: settings of the link, without the link ---- */
@@ -34,8 +35,8 @@ static bool is_open(const tkr_entry *entry)
 static void forget_entries(tkr_queue *queue)
 {
     for (size_t i = 0; i < queue->count; i++) {
-        if (is_open(queue->entries[i]))
-            queue->entries[i]->call.status = TASKER_CANCELLED;
+        if (is_open(queue->entries[i])) /* never sent, or between two rounds */
+            queue->entries[i]->call.status = queue->entries[i]->call.wrote ? TASKER_IN_DOUBT : TASKER_CANCELLED;
         tkr_abandon(&queue->entries[i]->call);
         free(queue->entries[i]);
     }
@@ -55,21 +56,6 @@ void tkr_queue_reset(tkr_queue *queue)
 {
     if (!queue->flying)
         forget_entries(queue);
-}
-
-void tkr_queue_close(tkr_queue *queue)
-{
-    if (queue->flying) {
-        tkr_exchange_abandon(&queue->exchange, TASKER_TIMEOUT, "the pipeline was closed");
-        for (size_t i = 0; i < queue->message_count; i++)
-            tkr_result_clear(queue->messages[i].result);
-        land(queue);
-        tkr_link_leave(queue->db);
-    }
-    forget_entries(queue);
-    free(queue->entries);
-    free(queue->handle);
-    free(queue);
 }
 
 /* ---- queueing ---- */
@@ -129,7 +115,7 @@ static tasker_status take_off(tkr_queue *queue)
         queue->message_count += n;
     }
     queue->flying = true;
-    return tkr_exchange_start(&queue->exchange, queue->db, queue->messages, queue->message_count);
+    return tkr_exchange_start(&queue->exchange, queue->db, queue->messages, queue->message_count, queue->deadline);
 }
 
 /* Every call that took part gets its verdict, or stays open for the next round. */
@@ -172,9 +158,8 @@ static tasker_status begin_flight(tkr_queue *queue)
     tasker_status status = tkr_link_enter(queue->db);
     if (status != TASKER_OK)
         return status;
+    queue->deadline = tkr_deadline_in(queue->timeout_ms != 0 ? queue->timeout_ms : queue->db->timeout_ms);
     status = take_off(queue);
-    if (queue->timeout_ms != 0)
-        queue->exchange.deadline = tkr_deadline_in(queue->timeout_ms);
     if (status != TASKER_OUT_OF_MEMORY)
         return TASKER_AGAIN;
     land(queue);
@@ -183,45 +168,71 @@ static tasker_status begin_flight(tkr_queue *queue)
 }
 
 /* It asked for a round that cannot be had. */
-static void give_up(tkr_entry *entry)
+static void give_up(tkr_entry *entry, tasker_status status, const char *why)
 {
     if (!is_open(entry))
         return;
-    entry->call.status = tkr_error_set(&entry->error, entry->call.wrote ? TASKER_IN_DOUBT : TASKER_DISCONNECTED,
-                                       "the link was lost between two rounds");
+    entry->call.status = tkr_error_set(&entry->error, entry->call.wrote ? TASKER_IN_DOUBT : status, "%s", why);
     tkr_abandon(&entry->call);
 }
 
 static tasker_status next_round(tkr_queue *queue)
 {
-    tkr_deadline deadline = queue->exchange.deadline;
     deliver(queue);
     land(queue);
-    bool goes_on = count_messages(queue) > 0 && !queue->db->lost && !queue->db->tainted;
-    if (goes_on && take_off(queue) != TASKER_OUT_OF_MEMORY) {
-        queue->exchange.deadline = deadline;
-        return TASKER_AGAIN;
+    bool broken = queue->db->lost || queue->db->tainted;
+    if (count_messages(queue) > 0 && !broken) {
+        if (take_off(queue) != TASKER_OUT_OF_MEMORY)
+            return TASKER_AGAIN;
+        land(queue);
     }
-    land(queue);
     for (size_t i = 0; i < queue->count; i++)
-        give_up(queue->entries[i]);
+        give_up(queue->entries[i], broken ? TASKER_DISCONNECTED : TASKER_OUT_OF_MEMORY,
+                broken ? "the link was lost between two rounds" : "out of memory between two rounds");
     queue->done = queue->count;
     tkr_link_leave(queue->db);
     return verdict(queue);
 }
 
+/* In flight the link is entered already; what enter would refuse has to be refused here. */
 tasker_status tkr_queue_step(tkr_queue *queue)
 {
+    if (queue->db->pid != getpid())
+        return TASKER_FORKED;
     tasker_status status = queue->flying ? TASKER_AGAIN : begin_flight(queue);
     if (status != TASKER_AGAIN)
         return status;
     if (queue->exchange.next < queue->exchange.count)
         status = tkr_exchange_step(&queue->exchange);
     else
-        status = TASKER_OK;
-    if (status == TASKER_AGAIN && tkr_deadline_poll_ms(queue->exchange.deadline) == 0) {
+        status = TASKER_OK; /* given up, by a wait or at the start */
+    if (status == TASKER_AGAIN && tkr_deadline_poll_ms(queue->deadline) == 0) {
         tkr_exchange_abandon(&queue->exchange, TASKER_TIMEOUT, "no answer within the deadline");
         status = TASKER_OK;
     }
     return status == TASKER_AGAIN ? status : next_round(queue);
+}
+
+tasker_status tkr_queue_run(tkr_queue *queue)
+{
+    tasker_status status;
+    while ((status = tkr_queue_step(queue)) == TASKER_AGAIN)
+        if (queue->exchange.next < queue->exchange.count)
+            (void)tkr_exchange_wait(&queue->exchange); /* the next step finds it given up, or goes on */
+    return status;
+}
+
+/* What is in flight gets its verdict first: a write that has left is in doubt, not cancelled. */
+void tkr_queue_close(tkr_queue *queue)
+{
+    if (queue->flying && queue->db->pid == getpid()) {
+        tkr_exchange_abandon(&queue->exchange, TASKER_TIMEOUT, "the pipeline was closed");
+        deliver(queue);
+        tkr_link_leave(queue->db);
+    }
+    land(queue);
+    forget_entries(queue);
+    free(queue->entries);
+    free(queue->handle);
+    free(queue);
 }

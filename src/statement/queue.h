@@ -22,6 +22,7 @@ typedef struct tkr_queue {
     size_t count, size, done;
 
     bool flying;
+    tkr_deadline deadline; /* of all rounds of a flight */
     tkr_exchange exchange;
     tkr_message *messages;
     tkr_entry **senders; /* senders[i] sent messages[i] */
@@ -36,4 +37,7 @@ tasker_status tkr_queue_push(tkr_queue *queue, tkr_call *call, tkr_finish finish
 
 /* AGAIN: in flight. Else nothing is, and every entry sent has its answer. */
 tasker_status tkr_queue_step(tkr_queue *queue);
+
+/* Steps, waiting in between, until it is not AGAIN. */
+tasker_status tkr_queue_run(tkr_queue *queue);
 void tkr_queue_reset(tkr_queue *queue);

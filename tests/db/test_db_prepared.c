@@ -183,7 +183,7 @@ static tasker_status run_query(tasker_db *db, const tkr_query *query, bool *heal
 {
     assert_int_equal(tkr_link_enter(db), TASKER_OK);
     tkr_message message = {.query = query, .parameters = (const unsigned char *)"", .last = true, .error = &db->error};
-    tkr_exchange_run(db, &message, 1);
+    tkr_exchange_run(db, &message, 1, tkr_deadline_in(1000));
     *heal = message.heal;
     PQclear(message.result);
     tkr_link_leave(db);
