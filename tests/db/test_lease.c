@@ -313,9 +313,30 @@ static void test_batches(void **state)
     tasker_free(leases);
 }
 
+/* A lease that was rebuilt from a stored step and token has no key for the closing row: one is made. */
+static void test_rebuilt_lease(void **state)
+{
+    tasker_db *db = ((fixture *)*state)->db;
+    made_flow flow = make_flow(db, "a", "");
+    const tasker_leases *leases = take_step(db, flow.steps[0], TASKER_OK);
+    const tasker_lease rebuilt = {.workflow_step_uuid = flow.steps[0], .token = leases->items[0]->token};
+    tasker_outcome outcome = {0};
+    assert_status(db, tasker_lease_complete(db, &(tasker_completion){.lease = &rebuilt}, 1, &outcome), TASKER_OK);
+    assert_false(tasker_uuid_is_nil(&outcome.transition_uuid));
+    PGconn *conn = db_test_psql(*state);
+    assert_int_equal(ask_number(conn,
+                                "SELECT count(*) FROM tasker_workflow_step_transitions"
+                                " WHERE workflow_step_transition_uuid = '%s' AND to_state = 'complete'",
+                                text_of(outcome.transition_uuid)),
+                     1);
+    PQfinish(conn);
+    tasker_free(leases);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rebuilt_lease),
         cmocka_unit_test(test_take_delivers_what_a_handler_needs),
         cmocka_unit_test(test_take_without_context),
         cmocka_unit_test(test_take_from_every_state),

@@ -217,14 +217,53 @@ static void test_deadline_and_close_in_flight(void **state)
     tasker_pipeline_reset(pipeline);
 
     tell(blocker, "BEGIN; LOCK TABLE tasker_workflow_steps");
-    assert_status(queue, tasker_workflow_step_apply(queue, flow.steps, 1, TASKER_EVENT_CANCEL, NULL, NULL),
+    outcome = (tasker_outcome){0};
+    assert_status(queue, tasker_workflow_step_apply(queue, flow.steps, 1, TASKER_EVENT_CANCEL, NULL, &outcome),
                   TASKER_QUEUED);
     assert_int_equal(tasker_pipeline_step(pipeline), TASKER_AGAIN);
-    tasker_pipeline_close(pipeline); /* gives the call up */
+    while (tasker_pipeline_want(pipeline) == TASKER_WANT_BOTH)
+        assert_int_equal(tasker_pipeline_step(pipeline), TASKER_AGAIN);
+    tasker_pipeline_close(pipeline); /* gives the call up, but it has left */
+    assert_int_equal(outcome.status, TASKER_IN_DOUBT);
     assert_status(db, tasker_db_ping(db), TASKER_TAINTED);
     tell(blocker, "ROLLBACK");
     PQfinish(blocker);
     tasker_db_close(db);
+}
+
+/* The first call is with the server while the tail has not even left: only the tail is known not to have happened. */
+static void test_what_has_left_is_in_doubt(void **state)
+{
+    enum { CALLS = 60, SIZE = 300000 };
+    const fixture *f = *state;
+    tasker_db *db = db_test_open_with(f, &(tasker_db_options){.limits = {.json_string = SIZE}});
+    PGconn *blocker = db_test_psql(f);
+    made_flow flow = make_flow(db, "a", "");
+    char *large = malloc(SIZE + 3);
+    tasker_outcome outcomes[CALLS] = {0};
+    tasker_pipeline *pipeline;
+    const tasker_pipeline_options soon = {.timeout_ms = 500};
+    tell(blocker, "BEGIN; SELECT 1 FROM tasker_workflow_steps WHERE workflow_step_uuid = '%s' FOR UPDATE",
+         text_of(flow.steps[0]));
+    assert_status(db, tasker_pipeline_open(db, &soon, &pipeline), TASKER_OK);
+    tasker_db *queue = tasker_pipeline_db(pipeline);
+    assert_status(queue, tasker_lease_take_steps(queue, flow.steps, 1, &by_w, &outcomes[0], NULL), TASKER_QUEUED);
+    memset(large, 'x', SIZE);
+    for (int i = 1; i < CALLS; i++) {
+        tasker_change change = {.reason = {large, SIZE}};
+        assert_status(queue, tasker_task_apply(queue, &flow.task_uuid, 1, TASKER_EVENT_FAIL, &change, &outcomes[i]),
+                      TASKER_QUEUED);
+    }
+    assert_status(db, tasker_pipeline_run(pipeline), TASKER_IN_DOUBT);
+    assert_int_equal(outcomes[0].status, TASKER_IN_DOUBT);
+    assert_int_equal(outcomes[CALLS - 1].status, TASKER_TIMEOUT);
+    tell(blocker, "ROLLBACK");
+    tasker_pipeline_close(pipeline);
+    assert_status(db, tasker_db_recover(db), TASKER_OK);
+    assert_status(db, tasker_lease_take_steps(db, flow.steps, 1, &by_w, &outcomes[0], NULL), TASKER_OK);
+    PQfinish(blocker);
+    tasker_db_close(db);
+    free(large);
 }
 
 int main(void)
@@ -238,6 +277,7 @@ int main(void)
         cmocka_unit_test(test_inside_a_transaction),
         cmocka_unit_test(test_lost_statements_heal),
         cmocka_unit_test(test_deadline_and_close_in_flight),
+        cmocka_unit_test(test_what_has_left_is_in_doubt),
     };
     return db_test_run(tests);
 }

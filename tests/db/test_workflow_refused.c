@@ -228,6 +228,8 @@ static void test_load(void **state)
     assert_null(workflow);
     bring_step(f->db, FLOW_STEP(flow, 'a'), TASKER_STATE_COMPLETE);
     assert_status(f->db, tasker_workflow_load(f->db, &flow.task_uuid, &workflow), TASKER_OK);
+    tasker_free(workflow->details); /* not by itself: it goes with the whole */
+    tasker_free(workflow->steps[0]);
     assert_uuid(workflow->details->task->task_uuid, flow.task_uuid);
     assert_int_equal(workflow->details->state, TASKER_STATE_IN_PROGRESS);
     assert_int_equal(workflow->step_count, 4);
