@@ -76,25 +76,6 @@ static const arrow arrows[2][TKR_STATES][TKR_EVENTS] = {
     },
 };
 
-static const uint32_t effects[2][TKR_STATES] = {
-    {
-        /* tasks */
-        [TASKER_STATE_COMPLETE] = TKR_EFFECT_COMPLETE | TKR_EFFECT_CLAIM_CLEARED,
-        [TASKER_STATE_ERROR] = TKR_EFFECT_CLAIM_CLEARED,
-        [TASKER_STATE_CANCELLED] = TKR_EFFECT_CLAIM_CLEARED,
-        [TASKER_STATE_RESOLVED_MANUALLY] = TKR_EFFECT_CLAIM_CLEARED,
-    },
-    {
-        /* steps; pending is entered again by retry only */
-        [TASKER_STATE_PENDING] = TKR_EFFECT_ATTEMPTS_RENEWED,
-        [TASKER_STATE_IN_PROGRESS] = TKR_EFFECT_IN_PROCESS | TKR_EFFECT_ATTEMPT,
-        [TASKER_STATE_COMPLETE] = TKR_EFFECT_NOT_IN_PROCESS | TKR_EFFECT_PROCESSED | TKR_EFFECT_RESULTS,
-        [TASKER_STATE_ERROR] = TKR_EFFECT_NOT_IN_PROCESS,
-        [TASKER_STATE_CANCELLED] = TKR_EFFECT_NOT_IN_PROCESS | TKR_EFFECT_PROCESSED,
-        [TASKER_STATE_RESOLVED_MANUALLY] = TKR_EFFECT_NOT_IN_PROCESS | TKR_EFFECT_PROCESSED,
-    },
-};
-
 /* ==== Reading it. Numbers come from callers and from other languages: any is possible */
 
 static bool is_state(tasker_state state)
@@ -185,9 +166,4 @@ tasker_state tkr_state_target(bool step, tasker_event event)
 tkr_guard tkr_state_guard(bool step, tasker_state from, tasker_event event)
 {
     return arrow_of(step, from, event).guard;
-}
-
-uint32_t tkr_state_effects(bool step, tasker_state to)
-{
-    return is_state(to) ? effects[step][to] : TKR_EFFECT_NONE;
 }

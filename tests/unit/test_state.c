@@ -38,14 +38,6 @@ static const char *const guards[2][TKR_STATES] = {
     {".........", ".22......", ".........", "...33....", ".........", ".........", ".........", "........."},
 };
 
-static const uint32_t entering[2][TKR_STATES] = {
-    {0, 0, 0, 0, TKR_EFFECT_COMPLETE | TKR_EFFECT_CLAIM_CLEARED, TKR_EFFECT_CLAIM_CLEARED, TKR_EFFECT_CLAIM_CLEARED,
-     TKR_EFFECT_CLAIM_CLEARED},
-    {0, TKR_EFFECT_ATTEMPTS_RENEWED, 0, TKR_EFFECT_IN_PROCESS | TKR_EFFECT_ATTEMPT,
-     TKR_EFFECT_NOT_IN_PROCESS | TKR_EFFECT_PROCESSED | TKR_EFFECT_RESULTS, TKR_EFFECT_NOT_IN_PROCESS,
-     TKR_EFFECT_NOT_IN_PROCESS | TKR_EFFECT_PROCESSED, TKR_EFFECT_NOT_IN_PROCESS | TKR_EFFECT_PROCESSED},
-};
-
 static const char *const state_names[TKR_STATES] = {"none",     "pending", "enqueued",  "in_progress",
                                                     "complete", "error",   "cancelled", "resolved_manually"};
 static const char *const event_names[TKR_EVENTS] = {"none",   "enqueue",          "start", "complete", "fail",
@@ -100,14 +92,6 @@ static void an_event_has_one_target_and_these_sources(void **state)
     }
 }
 
-static void effects_belong_to_the_state_entered(void **state)
-{
-    (void)state;
-    for (int step = 0; step < 2; step++)
-        for (int to = 0; to < TKR_STATES; to++)
-            assert_int_equal(tkr_state_effects(step, (tasker_state)to), entering[step][to]);
-}
-
 static void numbers_that_are_nothing_lead_nowhere(void **state)
 {
     (void)state;
@@ -121,7 +105,6 @@ static void numbers_that_are_nothing_lead_nowhere(void **state)
                 assert_int_equal(tkr_state_sources(step, (tasker_event)event, sources), 0);
                 assert_int_equal(tkr_state_target(step, (tasker_event)event), TASKER_STATE_NONE);
             }
-            assert_int_equal(tkr_state_effects(step, (tasker_state)strange[i]), 0);
         }
         assert_string_equal(tasker_state_name((tasker_state)strange[i]), "none");
         assert_string_equal(tasker_event_name((tasker_event)strange[i]), strange[i] == 8 ? "reset" : "none");
@@ -192,7 +175,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_cell_is_as_written_here),
         cmocka_unit_test(an_event_has_one_target_and_these_sources),
-        cmocka_unit_test(effects_belong_to_the_state_entered),
         cmocka_unit_test(numbers_that_are_nothing_lead_nowhere),
         cmocka_unit_test(names_are_those_stored_and_read_back),
         cmocka_unit_test(other_names_are_refused_and_out_is_kept),
