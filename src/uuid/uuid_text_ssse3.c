@@ -11,9 +11,10 @@
 #define INLINE __attribute__((always_inline, target("ssse3"))) static inline
 #define NONE (-128) /* this place of a shuffle gives zero */
 
-static inline int load_pair(const char *text)
+/* Signed, because the intrinsic it goes to is one in its unoptimised form. */
+static inline int16_t load_pair(const char *text)
 {
-    uint16_t pair;
+    int16_t pair;
     memcpy(&pair, text, sizeof(pair));
     return pair;
 }
