@@ -8,6 +8,7 @@
 #include "value/text.h"
 
 enum { RETRY_LIMIT = 3, NAMESPACE_MAX = 64, NAME_MAX = 64, VERSION_MAX = 16, STEP_MAX = 128, DESCRIPTION_MAX = 255 };
+enum { COUNT_MAX = INT32_MAX / 4 }; /* of steps and of edges, whatever the limits say */
 
 static const tasker_text default_name = TASKER_TEXT("default");
 static const tasker_text default_version = TASKER_TEXT("1.0.0");
@@ -225,6 +226,9 @@ static tasker_status override_step(making *m, const tasker_step_definition *o)
     tasker_status status = check_name(m, SIZE_MAX, "an override's name", o->name, STEP_MAX);
     if (status != TASKER_OK)
         return status;
+    if (!all_zero(o->reserved, sizeof o->reserved / sizeof *o->reserved))
+        return REFUSE(m, SIZE_MAX, TASKER_UNSUPPORTED, "a reserved word of the override of step \"%.*s\" is set",
+                      SHOW(o->name));
     if (!find_step(m, o->name, &i))
         return REFUSE(m, SIZE_MAX, TASKER_UNKNOWN_STEP, "an override names step \"%.*s\", which is not there",
                       SHOW(o->name));
@@ -356,10 +360,13 @@ static tasker_status check_counts(making *m)
     const tasker_definition *d = m->definition;
     if ((d->steps == NULL && d->step_count > 0) || (d->edges == NULL && d->edge_count > 0))
         return REFUSE(m, SIZE_MAX, TASKER_INVALID_ARGUMENT, "steps and edges are required where they are counted");
-    if (d->step_count > INT32_MAX / 4 || d->edge_count > INT32_MAX / 4 ||
-        (m->bounded && d->step_count > (size_t)m->limits->steps))
-        return REFUSE(m, SIZE_MAX, TASKER_LIMIT_EXCEEDED, "%zu steps, more than the %d allowed", d->step_count,
-                      m->limits->steps);
+    size_t most_steps = m->bounded && m->limits->steps < COUNT_MAX ? (size_t)m->limits->steps : COUNT_MAX;
+    if (d->step_count > most_steps)
+        return REFUSE(m, SIZE_MAX, TASKER_LIMIT_EXCEEDED, "%zu steps, more than the %zu allowed", d->step_count,
+                      most_steps);
+    if (d->edge_count > COUNT_MAX)
+        return REFUSE(m, SIZE_MAX, TASKER_LIMIT_EXCEEDED, "%zu edges, more than the %d allowed", d->edge_count,
+                      COUNT_MAX);
     m->plan->step_count = d->step_count;
     m->plan->edge_count = d->edge_count;
     return allocate(m);
@@ -373,6 +380,8 @@ tasker_status tkr_plan_make(const tasker_definition *definition, const tasker_st
     *out = (tkr_plan){0};
     if (definition == NULL || (overrides == NULL && override_count > 0))
         return REFUSE(&m, SIZE_MAX, TASKER_INVALID_ARGUMENT, "definition is required");
+    if (tkr_limits_reserved(limits))
+        return REFUSE(&m, SIZE_MAX, TASKER_UNSUPPORTED, "a reserved word of the limits is set");
     if (!tkr_limits_or_defaults(limits, &defaults))
         return REFUSE(&m, SIZE_MAX, TASKER_INVALID_ARGUMENT, "a limit is negative");
     tasker_status status = take_head(&m);

@@ -134,6 +134,7 @@ static void test_bad_overrides(void **state)
         {{.name = TASKER_TEXT("b"), .has_retry_limit = true, .retry_limit = -1}, TASKER_INVALID_ARGUMENT, "b"},
         {{.name = TASKER_TEXT("b"), .inputs = TASKER_JSON("[]")}, TASKER_INVALID_ARGUMENT, "b"},
         {{.name = TASKER_TEXT("b"), .inputs = TASKER_JSON("{")}, TASKER_INVALID_ARGUMENT, "b"},
+        {{.name = TASKER_TEXT("b"), .reserved = {0, 0, 0, 1}}, TASKER_UNSUPPORTED, "reserved"},
     };
     for (size_t i = 0; i < COUNT(bad); i++) {
         tasker_workflow_input input = {.definition = &type, .overrides = &bad[i].override, .override_count = 1};

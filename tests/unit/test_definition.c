@@ -200,6 +200,35 @@ static void test_reserved_words(void **state)
 
 /* ---- edges ---- */
 
+static void test_reserved_words_of_limits(void **state)
+{
+    (void)state;
+    sketch s;
+    tasker_error error;
+    for (int i = 0; i < 4; i++) {
+        tasker_limits limits = {0};
+        limits.reserved[i] = 1;
+        assert_int_equal(tasker_definition_check(draw(&s, "a", ""), &limits, &error), TASKER_UNSUPPORTED);
+        assert_int_equal(error.item, -1);
+        assert_non_null(strstr(error.message, "reserved"));
+    }
+}
+
+static void test_too_many(void **state)
+{
+    (void)state;
+    sketch s;
+    tasker_definition *d = draw(&s, "ab", "ab");
+    d->edge_count = INT32_MAX;
+    assert_refused(d, TASKER_LIMIT_EXCEEDED, -1, "2147483647 edges");
+    tasker_limits limits = {.steps = INT32_MAX};
+    tasker_error error;
+    d = draw(&s, "ab", "ab");
+    d->step_count = INT32_MAX;
+    assert_int_equal(tasker_definition_check(d, &limits, &error), TASKER_LIMIT_EXCEEDED);
+    assert_non_null(strstr(error.message, "2147483647 steps, more than the 536870911"));
+}
+
 static void test_edges(void **state)
 {
     (void)state;
@@ -344,12 +373,20 @@ static void test_arguments(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lengths),        cmocka_unit_test(test_texts_that_are_none),
-        cmocka_unit_test(test_missing_names),  cmocka_unit_test(test_steps),
-        cmocka_unit_test(test_json),           cmocka_unit_test(test_reserved_words),
-        cmocka_unit_test(test_edges),          cmocka_unit_test(test_ends_by_index),
-        cmocka_unit_test(test_cycles),         cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_default_limits), cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_lengths),
+        cmocka_unit_test(test_texts_that_are_none),
+        cmocka_unit_test(test_missing_names),
+        cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_reserved_words),
+        cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_ends_by_index),
+        cmocka_unit_test(test_cycles),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_reserved_words_of_limits),
+        cmocka_unit_test(test_too_many),
+        cmocka_unit_test(test_default_limits),
+        cmocka_unit_test(test_arguments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
