@@ -72,7 +72,7 @@ typedef enum tasker_order {
 
 /* Which part of a query's answer is wanted. NULL or all zero: the first 100 rows, oldest first. */
 typedef struct tasker_page {
-    int32_t limit; /* 0: 100; negative is refused */
+    int32_t limit; /* 0: 100, or limits.rows if that is less; negative is refused */
     tasker_order order;
     const tasker_position *after; /* NULL: from the start; else list->next of the page before */
     uint64_t reserved[2];

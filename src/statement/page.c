@@ -8,7 +8,12 @@ enum { DEFAULT_LIMIT = 100 };
 tkr_page tkr_page_of(tkr_call *call, const tasker_page *page, uint32_t offered)
 {
     tkr_page p = {.limit = DEFAULT_LIMIT, .fetch = DEFAULT_LIMIT + 1};
-    if (page == NULL || call->status != TASKER_OK)
+    if (call->status != TASKER_OK)
+        return p;
+    if (p.limit > call->db->limits.rows)
+        p.limit = call->db->limits.rows;
+    p.fetch = p.limit + 1; /* no overflow: the limits end below */
+    if (page == NULL)
         return p;
     tkr_check_reserved(call, page->reserved, sizeof page->reserved);
     if (page->limit < 0)
@@ -17,6 +22,8 @@ tkr_page tkr_page_of(tkr_call *call, const tasker_page *page, uint32_t offered)
         tkr_refuse(call, TASKER_LIMIT_EXCEEDED, "page.limit is above the %d rows allowed", call->db->limits.rows);
     else if ((unsigned)page->order > 31 || (TKR_ORDER_BIT(page->order) & offered) == 0)
         tkr_refuse(call, TASKER_UNSUPPORTED, "page.order is not offered here");
+    if (call->status != TASKER_OK)
+        return p;
     if (page->limit > 0)
         p.limit = page->limit;
     p.fetch = p.limit + 1;

@@ -21,7 +21,7 @@ bool tkr_limits_or_defaults(const tasker_limits *limits, tasker_limits *out)
     valid &= fill(&filled.json_items, given->json_items, 1000, INT32_MAX);
     valid &= fill(&filled.json_string, given->json_string, 10000, TKR_VALUE_BYTES_MAX);
     valid &= fill(&filled.text_bytes, given->text_bytes, 16 << 20, TKR_VALUE_BYTES_MAX);
-    valid &= fill(&filled.rows, given->rows, 100000, INT32_MAX);
+    valid &= fill(&filled.rows, given->rows, 100000, TKR_ROWS_MAX);
     if (valid)
         *out = filled;
     return valid;

@@ -6,6 +6,7 @@
 
 /* Limits cannot be raised beyond these; larger numbers count as these. */
 #define TKR_JSON_DEPTH_MAX 1000                  /* the server parses JSON by recursion */
+#define TKR_ROWS_MAX (INT32_MAX - 1)             /* a page asks for one row more */
 #define TKR_VALUE_BYTES_MAX (INT32_C(255) << 20) /* of one text or JSON: a jsonb string ends at 256 MiB - 1 */
 
 /*
