@@ -17,8 +17,12 @@ typedef struct tasker_step_definition {
     bool has_retryable, retryable; /* not given: true */
     bool has_skippable, skippable; /* not given: false */
     bool has_retry_limit;
-    int32_t retry_limit; /* the largest number of starts, the first included; not given: 3 */
-    tasker_json inputs;  /* an object, or absent */
+    /*
+     * The largest number of starts, the first included; not given: 3. The first start is free, so 0 counts as 1 for it;
+     * a step with limit 0 that was started has attempts above its limit.
+     */
+    int32_t retry_limit;
+    tasker_json inputs; /* an object, or absent */
     uint64_t reserved[4];
 } tasker_step_definition;
 

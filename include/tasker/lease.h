@@ -47,7 +47,7 @@ typedef struct tasker_failure {
     tasker_json metadata;
     bool permanent; /* not to be tried again: the step is not retryable any more */
     bool has_retry_after_seconds;
-    int32_t retry_after_seconds; /* instead of the exponential backoff; at most 300 count */
+    int32_t retry_after_seconds; /* instead of the exponential backoff; at most 300 count; see tasker_lease_fail */
     uint64_t reserved[4];
 } tasker_failure;
 
@@ -72,6 +72,9 @@ TASKER_CALL tasker_lease_complete(tasker_db *db, const tasker_completion *comple
  * Fails attempts. While attempts last and the failure is not permanent the step goes to error and on to pending, with
  * a backoff of min(2^attempts, 300) seconds give or take 10 % from now on; to_state and next_attempt_at tell. Else it
  * stays in error. CONFLICT: the lease was lost.
+ * Whatever backoff is asked for, readiness also keeps its own wait of min(2^attempts, 30) seconds after the newest
+ * failure: the longer one decides, and next_attempt_at is the later end. So a retry_after_seconds below it, also 0, does
+ * not start a step earlier.
  */
 TASKER_CALL tasker_lease_fail(tasker_db *db, const tasker_failure *failures, size_t count, tasker_outcome *outcomes);
 
