@@ -76,13 +76,16 @@ static void add_task_apply(tkr_call *call, tkr_move *m)
                        m->change.actor, m->change.reason, m->change.metadata);
 }
 
+/* The guard failed when it fails now too; else somebody was first. */
 static tasker_status judge_task(tkr_move *m, size_t i, const tkr_look *look)
 {
+    int32_t guard = task_guard(m->event);
+    int64_t forbidden = guard == 1 ? look->undone_steps : guard == 2 ? look->open_steps : 0;
+    bool moved_on = m->change.has_expected_sort_key && look->sort_key != m->change.expected_sort_key;
     tasker_status status = tkr_move_judge(m, i, look);
-    return status == TASKER_CONFLICT && !tasker_uuid_is_nil(&look->transition_uuid) && task_guard(m->event) != 0 &&
-                   !(m->change.has_expected_sort_key && look->sort_key != m->change.expected_sort_key)
-               ? TASKER_GUARD_FAILED
-               : status;
+    if (moved_on || (status != TASKER_GUARD_FAILED && status != TASKER_CONFLICT))
+        return status;
+    return forbidden > 0 ? TASKER_GUARD_FAILED : TASKER_CONFLICT;
 }
 
 tasker_status tasker_task_apply(tasker_db *db, const tasker_uuid *task_uuids, size_t count, tasker_event event,

@@ -36,7 +36,8 @@ static const tkr_column task_look_columns[] = {
     TKR_COLUMN(tkr_look, found),         TKR_OPTIONAL(tkr_look, own_state),
     TKR_COLUMN(tkr_look, own_elsewhere), TKR_OPTIONAL(tkr_look, transition_uuid),
     TKR_OPTIONAL(tkr_look, from_state),  TKR_OPTIONAL(tkr_look, to_state),
-    TKR_NULLABLE(tkr_look, sort_key),    TKR_END_COLUMNS,
+    TKR_NULLABLE(tkr_look, sort_key),    TKR_COLUMN(tkr_look, undone_steps),
+    TKR_COLUMN(tkr_look, open_steps),    TKR_END_COLUMNS,
 };
 const tkr_entity tkr_entity_task_look = {"task_look", sizeof(tkr_look), task_look_columns};
 

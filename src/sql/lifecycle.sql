@@ -39,6 +39,7 @@ SELECT i.transition_uuid, s.workflow_step_uuid, 'pending', 1, true, n.now, n.now
  CROSS JOIN LATERAL (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) n
  WHERE NOT EXISTS (SELECT FROM {schema}.tasker_workflow_step_transitions t
                     WHERE t.workflow_step_uuid = s.workflow_step_uuid)
+ ORDER BY s.workflow_step_uuid
 ON CONFLICT (workflow_step_uuid, most_recent) WHERE most_recent DO NOTHING;
 
 -- name: task_apply__begin writes none (task_uuids uuid[], transition_uuids uuid[])
@@ -49,6 +50,7 @@ SELECT i.transition_uuid, k.task_uuid, 'pending', 1, true, n.now, n.now
   JOIN {schema}.tasker_tasks k ON k.task_uuid = i.task_uuid
  CROSS JOIN LATERAL (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) n
  WHERE NOT EXISTS (SELECT FROM {schema}.tasker_task_transitions t WHERE t.task_uuid = k.task_uuid)
+ ORDER BY k.task_uuid
 ON CONFLICT (task_uuid, most_recent) WHERE most_recent DO NOTHING;
 
 -- Whoever decides for a whole task, or steps in from outside, holds the task row first.
@@ -312,6 +314,7 @@ RETURNING ins.task_uuid AS key, ins.task_transition_uuid AS transition_uuid, ins
           ins.to_state::text AS to_state, ins.sort_key::int4 AS sort_key, 0::int4 AS attempts,
           ins.to_state::text AS task_state, 1::int4 AS moved;
 
+-- The steps are counted as the guards of task_apply have it: whether it failed, or somebody was first.
 -- name: task_apply__look reads many task_look (task_uuids uuid[], transition_uuids uuid[])
 SELECT k.task_uuid IS NOT NULL AS found,
        (SELECT o.to_state::text
@@ -324,10 +327,19 @@ SELECT k.task_uuid IS NOT NULL AS found,
        t.task_transition_uuid AS transition_uuid,
        t.from_state::text AS from_state,
        t.to_state::text AS to_state,
-       t.sort_key::int4 AS sort_key
+       t.sort_key::int4 AS sort_key,
+       c.undone_steps::int8 AS undone_steps,
+       c.open_steps::int8 AS open_steps
   FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS i (task_uuid, transition_uuid, n)
   LEFT JOIN {schema}.tasker_tasks k ON k.task_uuid = i.task_uuid
   LEFT JOIN {schema}.tasker_task_transitions t ON t.task_uuid = k.task_uuid AND t.most_recent
+ CROSS JOIN LATERAL (
+       SELECT count(*) AS undone_steps, count(*) FILTER (WHERE st.to_state IS DISTINCT FROM 'cancelled') AS open_steps
+         FROM {schema}.tasker_workflow_steps s
+         LEFT JOIN {schema}.tasker_workflow_step_transitions st
+                ON st.workflow_step_uuid = s.workflow_step_uuid AND st.most_recent
+        WHERE s.task_uuid = k.task_uuid
+          AND coalesce(st.to_state, 'pending') NOT IN ('complete', 'resolved_manually')) c
  ORDER BY i.n;
 
 -- Where a task stands when it could not be completed.
