@@ -18,7 +18,7 @@ typedef struct tasker_workflow_step {
     tasker_uuid named_step_uuid;
     bool retryable;
     bool has_retry_limit;
-    int32_t retry_limit; /* the largest number of starts; counts as 3 when it is not there */
+    int32_t retry_limit; /* the largest number of starts, but the first is free; counts as 3 when it is not there */
     bool in_process;
     bool processed;
     bool has_processed_at;
@@ -63,7 +63,7 @@ typedef struct tasker_workflow_step_input {
     bool skippable; /* false */
     bool has_retry_limit;
     bool has_priority;
-    int32_t retry_limit; /* 3; not negative */
+    int32_t retry_limit; /* 3; not negative; 0 counts as 1 for the first start */
     int32_t priority;    /* 0 */
     tasker_json inputs;
     tasker_text reference_id; /* at most 255 characters */
@@ -99,7 +99,9 @@ typedef struct tasker_workflow_step_filter {
 
 /*
  * Stores a step and the first row of its history, pending, in one statement. OK: stored, or it was there already under
- * this very key (a resend). REFERENCE_MISSING: no such task or named step. The row is yours.
+ * this very key (a resend). REFERENCE_MISSING: no such task or named step. GUARD_FAILED: the task is not open (pending
+ * or in_progress), nothing was written, a transaction goes on. Locks the task's row, so that nobody closes the task
+ * meanwhile. The row is yours.
  */
 TASKER_CALL tasker_workflow_step_create(tasker_db *db, const tasker_workflow_step_input *input,
                                         const tasker_workflow_step **out);

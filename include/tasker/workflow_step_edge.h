@@ -2,8 +2,8 @@
 /*
  * Edges between the steps of a task: to_step waits for from_step. Edges never form a cycle. Natural key: both ends.
  *
- * What adds an edge locks the task's row first and looks at the graph after that, so two callers cannot close a cycle
- * together. In a REPEATABLE READ transaction of yours that look may be too old; use READ COMMITTED or SERIALIZABLE.
+ * What adds an edge locks the task's row and then to_step's first and looks at the graph after that, so two callers
+ * cannot close a cycle together, and nobody starts to_step meanwhile. In a REPEATABLE READ transaction of yours that look may be too old; use READ COMMITTED or SERIALIZABLE.
  */
 #ifndef TASKER_WORKFLOW_STEP_EDGE_H
 #define TASKER_WORKFLOW_STEP_EDGE_H
@@ -44,8 +44,10 @@ typedef struct tasker_workflow_step_edge_filter {
 
 /*
  * Stores an edge. OK: stored, or it was there already under this very key (a resend). SELF_EDGE, DUPLICATE_EDGE,
- * CYCLE, FOREIGN_EDGE (steps of two tasks): nothing was written, a transaction goes on. CONFLICT: the same, because a
- * program that does not lock the task was at it too; try again. REFERENCE_MISSING: no such step. The row is yours.
+ * CYCLE, FOREIGN_EDGE (steps of two tasks), GUARD_FAILED (to_step is neither pending nor in error: what was enqueued or
+ * started, or is at its end, waits for nobody any more): nothing was written, a transaction goes on. CONFLICT: the same,
+ * because a program that does not lock the task was at it too; try again. REFERENCE_MISSING: no such step. from_step may
+ * be in any state. The updated_at of to_step moves. The row is yours.
  */
 TASKER_CALL tasker_workflow_step_edge_create(tasker_db *db, const tasker_workflow_step_edge_input *input,
                                              const tasker_workflow_step_edge **out);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Closing tasks that have nothing left to do. First the move that needs no lock, because "all done" stays true, with
- * the decision on the others read behind it; only a task that looks blocked is locked and looked at again.
+ * Closing tasks that have nothing left to do, under a lock on the task: whoever adds a step or steps in from outside
+ * takes it too. First "all done", with the decision on the others read behind it; only where a task looks blocked there
+ * is a second round.
  */
 #include <string.h>
 #include "model/move.h"
@@ -99,9 +100,13 @@ static void take_decision(finalize *f, size_t i, const task_decision *d)
     o->status = verdict(f, d, o->execution_status);
 }
 
-static void add_complete(tkr_call *call, finalize *f)
+/* begin: some tasks have no history yet. */
+static void add_complete(tkr_call *call, finalize *f, bool begin)
 {
     tkr_move *m = f->move;
+    tkr_add_task_apply__lock(call, m->keys, m->count);
+    if (begin)
+        tkr_add_task_apply__begin(call, m->keys, m->count, m->others + m->count, m->count);
     m->answer = call->part_count;
     tkr_add_task_finalize(call, m->keys, m->count, m->ids, m->count, m->others, m->count, !f->options.empty_stays_open);
     f->decisions = call->part_count;
@@ -141,8 +146,7 @@ static tasker_status finish(tkr_call *call)
         return status;
     if (begin) {
         f->begun = true;
-        tkr_add_task_apply__begin(call, m->keys, m->count, m->others + m->count, m->count);
-        add_complete(call, f);
+        add_complete(call, f, true);
         return TASKER_AGAIN;
     }
     if (block && !f->blocked) {
@@ -169,6 +173,6 @@ tasker_status tasker_task_finalize(tasker_db *db, const tasker_uuid *task_uuids,
     if (options != NULL)
         f->options = *options;
     m->own = f;
-    add_complete(&call, f);
+    add_complete(&call, f, false);
     return tkr_run(&call, finish, NULL);
 }

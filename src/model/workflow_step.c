@@ -2,6 +2,7 @@
 #include "tasker/workflow_step.h"
 #include "model/registry.h"
 #include "statements.h"
+#include "value/error.h"
 
 enum { RETRY_LIMIT = 3 }; /* where a row has none */
 
@@ -41,6 +42,26 @@ static const tkr_column details_columns[] = {
 const tkr_entity tkr_entity_workflow_step_details = {"workflow_step_details", sizeof(tasker_workflow_step_details),
                                                      details_columns};
 
+/* ---- creating: lock and insert in one flush; see the statements ---- */
+
+enum { INSERT = 1 };
+
+/* No row: the key stands already, or the task is not open. */
+static tasker_status finish_create(tkr_call *call)
+{
+    void *row = NULL;
+    if (call->answered[0] == &tkr_statements[TKR_STATEMENT_workflow_step_get])
+        return tkr_rows(call, 0) > 0 ? tkr_give_row(call)
+                                     : tkr_error_set(call->error, TASKER_GUARD_FAILED, "the task is not open");
+    if (tkr_rows(call, INSERT) == 0) {
+        tkr_nothing_written(call);
+        tkr_add_workflow_step_get(call, &call->error->key);
+        return TASKER_AGAIN;
+    }
+    tasker_status status = tkr_take_one(call, INSERT, &row);
+    return status == TASKER_OK ? tkr_give(call, row) : status;
+}
+
 tasker_status tasker_workflow_step_create(tasker_db *db, const tasker_workflow_step_input *input,
                                           const tasker_workflow_step **out)
 {
@@ -51,12 +72,14 @@ tasker_status tasker_workflow_step_create(tasker_db *db, const tasker_workflow_s
     if (input->has_retry_limit && input->retry_limit < 0)
         tkr_refuse(&call, TASKER_INVALID_ARGUMENT, "retry_limit is negative");
     tasker_uuid key = tkr_key(&call, &input->workflow_step_uuid);
+    const tasker_uuid *task = tkr_given(&input->task_uuid);
+    tkr_add_workflow_step_create__lock(&call, task);
     if (tkr_new_ids(&call, 1, &transition_uuid))
-        tkr_add_workflow_step_create(&call, &key, tkr_given(&input->task_uuid), tkr_given(&input->named_step_uuid),
-                                     &transition_uuid, TKR_IF_HAS(input, retryable), TKR_IF_HAS(input, retry_limit),
+        tkr_add_workflow_step_create(&call, &key, task, tkr_given(&input->named_step_uuid), &transition_uuid,
+                                     TKR_IF_HAS(input, retryable), TKR_IF_HAS(input, retry_limit),
                                      TKR_IF_HAS(input, skippable), TKR_IF_HAS(input, priority), input->inputs,
                                      input->reference_id);
-    return tkr_create(&call, TKR_STATEMENT_workflow_step_get, out);
+    return tkr_run_for_pointer(&call, finish_create, out);
 }
 
 tasker_status tasker_workflow_step_get(tasker_db *db, const tasker_uuid *workflow_step_uuid,

@@ -17,12 +17,13 @@ const tkr_entity tkr_entity_workflow_step_edge = {"workflow_step_edge", sizeof(t
 
 /* Why an edge was not made. */
 typedef struct edge_verdict {
-    bool foreign_edge, duplicate, cycle;
+    bool foreign_edge, duplicate, cycle, started;
 } edge_verdict;
 static const tkr_column verdict_columns[] = {
     TKR_COLUMN(edge_verdict, foreign_edge),
     TKR_COLUMN(edge_verdict, duplicate),
     TKR_COLUMN(edge_verdict, cycle),
+    TKR_COLUMN(edge_verdict, started),
     TKR_END_COLUMNS,
 };
 const tkr_entity tkr_entity_edge_verdict = {"edge_verdict", sizeof(edge_verdict), verdict_columns};
@@ -43,6 +44,8 @@ static tasker_status finish_verdict(tkr_call *call)
         return tkr_error_set(call->error, TASKER_DUPLICATE_EDGE, "there is an edge between these steps");
     if (v.cycle)
         return tkr_error_set(call->error, TASKER_CYCLE, "the edge would close a cycle");
+    if (v.started)
+        return tkr_error_set(call->error, TASKER_GUARD_FAILED, "the step it leads to is past waiting for its parents");
     return tkr_error_set(call->error, TASKER_CONFLICT, "another program changed the edges of this task meanwhile");
 }
 

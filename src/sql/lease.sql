@@ -16,6 +16,7 @@ WITH cur AS MATERIALIZED (
        AND (t.to_state = 'enqueued'
             OR (SELECT r.ready_for_execution FROM {schema}.tasker_step_readiness_status r
                  WHERE r.workflow_step_uuid = i.step_uuid))
+       AND {step_as_seen}
        AND NOT EXISTS (SELECT FROM {schema}.tasker_task_transitions kt
                         WHERE kt.task_uuid = s.task_uuid AND kt.most_recent
                           AND kt.to_state NOT IN ('pending', 'in_progress'))

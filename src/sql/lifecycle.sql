@@ -9,7 +9,13 @@
 -- A condition behind OR is a scalar query for one item: EXISTS there may be planned as a hash of the whole database.
 --
 -- Rows that come back moved. For the others a second statement, with a snapshot of its own, tells why. A condition on
--- rows that are not locked (parents, the task) is as old as the snapshot: "parents done" never becomes false again.
+-- rows that are not locked (parents, the task) is as old as the snapshot; see step_as_seen.
+
+-- Only parents that are added make "parents done" false again. That moves the child's updated_at: whoever waited for the
+-- row then compares its new version with what the snapshot holds, and gets nothing.
+-- part: step_as_seen (s: tasker_workflow_steps, locked by the query)
+s.updated_at = (SELECT seen.updated_at FROM {schema}.tasker_workflow_steps seen
+                 WHERE seen.workflow_step_uuid = s.workflow_step_uuid)
 
 -- part: flip_step (cur: the current rows, locked)
 flip AS (
@@ -119,6 +125,7 @@ WITH cur AS MATERIALIZED (
             OR ((t.to_state = 'enqueued'
                  OR (SELECT r.ready_for_execution FROM {schema}.tasker_step_readiness_status r
                       WHERE r.workflow_step_uuid = i.step_uuid))
+                AND {step_as_seen}
                 AND coalesce((SELECT kt.to_state FROM {schema}.tasker_task_transitions kt
                                WHERE kt.task_uuid = s.task_uuid AND kt.most_recent), 'pending')
                     IN ('pending', 'in_progress')))
@@ -229,8 +236,8 @@ RETURNING ins.task_uuid AS key, ins.task_transition_uuid AS transition_uuid, ins
           ins.to_state::text AS to_state, ins.sort_key::int4 AS sort_key, 0::int4 AS attempts,
           ins.to_state::text AS task_state, 1::int4 AS moved;
 
--- All steps done: complete, from pending by way of in_progress in the same statement. Being done never ends, so this
--- needs no lock beyond the rows it moves.
+-- All steps done: complete, from pending by way of in_progress in the same statement. Sent behind a lock on the task
+-- rows: being done never ends, but somebody may be about to add a step, and who does locks the task row too.
 -- name: task_finalize writes many moved (task_uuids uuid[], transition_uuids uuid[], start_uuids uuid[], empty_too bool)
 WITH cur AS MATERIALIZED (
     SELECT k.task_uuid, t.task_transition_uuid, t.to_state, t.sort_key, t.created_at, i.transition_uuid, i.start_uuid

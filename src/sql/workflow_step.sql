@@ -69,6 +69,11 @@ SELECT {s.workflow_step}
  ORDER BY s.workflow_step_uuid
  LIMIT 1;
 
+-- One flush makes a step: this lock, and the insert, with a snapshot that is taken under it. A task that is not open
+-- stays as it was closed; one that is not there is left to the foreign key.
+-- name: workflow_step_create__lock runs none (task_uuid uuid)
+SELECT FROM {schema}.tasker_tasks k WHERE k.task_uuid = $1 FOR NO KEY UPDATE;
+
 -- name: workflow_step_create writes one workflow_step (workflow_step_uuid uuid, task_uuid uuid, named_step_uuid uuid,
 --   transition_uuid uuid, retryable bool?, retry_limit int4?, skippable bool?, priority int4?, inputs jsonb?,
 --   reference_id text(255)?)
@@ -79,6 +84,8 @@ WITH made AS (
     SELECT $1, $2, $3, coalesce($5, true), coalesce($6, 3), coalesce($7, false), coalesce($8, 0), $9, $10, false, false,
            t.now, t.now
       FROM (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) t
+     WHERE NOT EXISTS (SELECT FROM {schema}.tasker_task_transitions kt
+                        WHERE kt.task_uuid = $2 AND kt.most_recent AND kt.to_state NOT IN ('pending', 'in_progress'))
     ON CONFLICT DO NOTHING
     RETURNING *
 ), first_transition AS (

@@ -3,7 +3,7 @@
 
 -- columns: workflow_step_edge (workflow_step_edge_uuid uuid, from_step_uuid uuid, to_step_uuid uuid, name text,
 --   created_at timestamp, updated_at timestamp)
--- columns: edge_verdict (foreign_edge bool, duplicate bool, cycle bool)
+-- columns: edge_verdict (foreign_edge bool, duplicate bool, cycle bool, started bool)
 
 -- Would an edge from $1 to $2 close a cycle? Every step that $2 leads to, each once, however many paths there are.
 -- part: closes_cycle ($1, $2)
@@ -21,31 +21,60 @@ EXISTS (
 coalesce((SELECT f.task_uuid FROM {schema}.tasker_workflow_steps f WHERE f.workflow_step_uuid = $1)
          <> (SELECT t.task_uuid FROM {schema}.tasker_workflow_steps t WHERE t.workflow_step_uuid = $2), false)
 
+-- Is $2 past waiting for its parents? A step that is not there is left to the foreign key.
+-- part: is_started ($2)
+coalesce((SELECT c.to_state
+            FROM {schema}.tasker_workflow_step_transitions c
+           WHERE c.workflow_step_uuid = $2 AND c.most_recent), 'pending') NOT IN ('pending', 'error')
+
 -- name: workflow_step_edge_get reads one workflow_step_edge (workflow_step_edge_uuid uuid)
 SELECT {e.workflow_step_edge}
   FROM {schema}.tasker_workflow_step_edges e
  WHERE e.workflow_step_edge_uuid = $1;
 
--- One flush makes an edge: this lock; the insert, with a snapshot that is taken under the lock; the verdict, which has a
--- row only if nothing stands under the key now.
+-- One flush makes an edge: this lock on the task and then the child, so that nobody starts it meanwhile; the insert, with
+-- a snapshot that is taken under the lock; the verdict, which has a row only if nothing stands under the key now.
+--
+-- Who starts a step decides with the snapshot from before it waited for the child's row and does not see the new edge. So
+-- the edge changes that row as well: workflow_step_apply and lease_take_steps find its updated_at moved, and do nothing.
 -- name: workflow_step_edge_create__lock runs none (from_step_uuid uuid, to_step_uuid uuid)
+WITH tasks AS MATERIALIZED (
+    SELECT k.task_uuid
+      FROM {schema}.tasker_tasks k
+     WHERE k.task_uuid = ANY (ARRAY(
+               SELECT s.task_uuid FROM {schema}.tasker_workflow_steps s WHERE s.workflow_step_uuid IN ($1, $2)))
+     ORDER BY k.task_uuid
+       FOR NO KEY UPDATE
+)
 SELECT
-  FROM {schema}.tasker_tasks k
- WHERE k.task_uuid = ANY (ARRAY(
-           SELECT s.task_uuid FROM {schema}.tasker_workflow_steps s WHERE s.workflow_step_uuid IN ($1, $2)))
- ORDER BY k.task_uuid
-   FOR NO KEY UPDATE;
+  FROM {schema}.tasker_workflow_steps s
+ WHERE (SELECT count(*) FROM tasks) > 0
+   AND s.workflow_step_uuid = $2
+   FOR NO KEY UPDATE OF s;
+
+-- part: touch_child (made: the new edge)
+touched AS (
+    UPDATE {schema}.tasker_workflow_steps s
+       SET updated_at = greatest(m.created_at, s.updated_at + interval '1 microsecond')
+      FROM made m
+     WHERE s.workflow_step_uuid = m.to_step_uuid
+)
 
 -- name: workflow_step_edge_create writes one workflow_step_edge (from_step_uuid uuid, to_step_uuid uuid,
 --   workflow_step_edge_uuid uuid, name text?)
-INSERT INTO {schema}.tasker_workflow_step_edges AS e (workflow_step_edge_uuid, from_step_uuid, to_step_uuid, name,
-                                                      created_at, updated_at)
-SELECT $3, $1, $2, coalesce($4, 'provides'), t.now, t.now
-  FROM (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) t
- WHERE NOT {is_foreign_edge}
-   AND NOT {closes_cycle}
-ON CONFLICT DO NOTHING
-RETURNING {e.workflow_step_edge};
+WITH made AS (
+    INSERT INTO {schema}.tasker_workflow_step_edges AS e (workflow_step_edge_uuid, from_step_uuid, to_step_uuid, name,
+                                                          created_at, updated_at)
+    SELECT $3, $1, $2, coalesce($4, 'provides'), t.now, t.now
+      FROM (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) t
+     WHERE NOT {is_foreign_edge}
+       AND NOT {closes_cycle}
+       AND NOT {is_started}
+    ON CONFLICT DO NOTHING
+    RETURNING e.*
+), {touch_child}
+SELECT {m.workflow_step_edge}
+  FROM made m;
 
 -- name: workflow_step_edge_create__verdict reads one edge_verdict (from_step_uuid uuid, to_step_uuid uuid,
 --   workflow_step_edge_uuid uuid)
@@ -53,7 +82,8 @@ SELECT {v.edge_verdict}
   FROM (SELECT {is_foreign_edge} AS foreign_edge,
                EXISTS (SELECT FROM {schema}.tasker_workflow_step_edges e
                         WHERE e.from_step_uuid = $1 AND e.to_step_uuid = $2) AS duplicate,
-               {closes_cycle} AS cycle) v
+               {closes_cycle} AS cycle,
+               {is_started} AS started) v
  WHERE NOT EXISTS (SELECT FROM {schema}.tasker_workflow_step_edges e WHERE e.workflow_step_edge_uuid = $3);
 
 -- name: workflow_step_edge_find_or_create writes one workflow_step_edge (from_step_uuid uuid, to_step_uuid uuid,
@@ -68,9 +98,10 @@ WITH found AS MATERIALIZED (
      WHERE NOT EXISTS (SELECT FROM found)
        AND NOT {is_foreign_edge}
        AND NOT {closes_cycle}
+       AND NOT {is_started}
     ON CONFLICT DO NOTHING
     RETURNING e.*
-)
+), {touch_child}
 SELECT {e.workflow_step_edge}
   FROM (SELECT * FROM found UNION ALL SELECT * FROM made) e;
 

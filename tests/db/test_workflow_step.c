@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "entity_test.h"
+#include "flow_test.h"
 #include <tasker/lifecycle.h>
 
 /* Statements on one step; %s in sql is its key. */
@@ -103,6 +103,34 @@ static void test_resend(void **state)
                            .workflow_step_uuid_count = 1),
                      1);
     tasker_free(step);
+}
+
+static void test_into_every_task(void **state)
+{
+    static const tasker_state states[] = {TASKER_STATE_PENDING,   TASKER_STATE_IN_PROGRESS,
+                                          TASKER_STATE_COMPLETE,  TASKER_STATE_ERROR,
+                                          TASKER_STATE_CANCELLED, TASKER_STATE_RESOLVED_MANUALLY};
+    fixture *f = *state;
+    for (size_t i = 0; i < COUNT(states); i++) {
+        tasker_uuid task = make_flow(f->db, "", "").task_uuid;
+        bool open = i < 2;
+        const tasker_workflow_step *step = (const void *)f;
+        tasker_workflow_step_input before = {.workflow_step_uuid = new_uuid(), .task_uuid = task}, after;
+        before.named_step_uuid = make_named_step(f->db);
+        assert_status(f->db, tasker_workflow_step_create(f->db, &before, NULL), TASKER_OK);
+        assert_status(f->db, step_event(f->db, before.workflow_step_uuid, TASKER_EVENT_RESOLVE_MANUALLY), TASKER_OK);
+        bring_task(f->db, task, states[i]);
+        after = before;
+        after.workflow_step_uuid = NIL;
+        assert_status(f->db, tasker_db_begin(f->db, NULL), TASKER_OK);
+        assert_status(f->db, tasker_workflow_step_create(f->db, &after, &step), open ? TASKER_OK : TASKER_GUARD_FAILED);
+        assert_int_equal(step != NULL, open);
+        assert_false(tasker_db_session(f->db)->transaction_failed);
+        tasker_free(step);
+        assert_status(f->db, tasker_workflow_step_create(f->db, &before, NULL), TASKER_OK); /* a resend */
+        assert_status(f->db, tasker_db_commit(f->db), TASKER_OK);
+        assert_int_equal(FOUND(f, workflow_step, .task_uuids = &task, .task_uuid_count = 1), open ? 2 : 1);
+    }
 }
 
 static void test_find_by_name(void **state)
@@ -365,6 +393,7 @@ int main(void)
         cmocka_unit_test(test_defaults_and_first_transition),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_resend),
+        cmocka_unit_test(test_into_every_task),
         cmocka_unit_test(test_find_by_name),
         cmocka_unit_test(test_get_states),
         cmocka_unit_test(test_texts),

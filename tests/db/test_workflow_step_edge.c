@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "entity_test.h"
+#include "flow_test.h"
 
 static tasker_status join(tasker_db *db, tasker_uuid from, tasker_uuid to)
 {
@@ -124,6 +124,48 @@ static void test_find_or_create(void **state)
     assert_status(f->db, tasker_workflow_step_edge_find_or_create(f->db, &input, NULL), TASKER_DUPLICATE_EDGE);
     tasker_free(first);
     tasker_free(second);
+}
+
+/* What was enqueued or started, or is at its end, waits for nobody any more; the parent may be in any state. */
+static void test_into_every_state(void **state)
+{
+    fixture *f = *state;
+    for (tasker_state at = TASKER_STATE_PENDING; at <= TASKER_STATE_RESOLVED_MANUALLY; at++) {
+        made_flow flow = make_flow(f->db, "abcd", "db");
+        tasker_uuid d = FLOW_STEP(flow, 'd');
+        bring_step(f->db, d, TASKER_STATE_COMPLETE);
+        bring_step(f->db, FLOW_STEP(flow, 'b'), at);
+        bool waits = at == TASKER_STATE_PENDING || at == TASKER_STATE_ERROR;
+        tasker_workflow_step_edge_input input = {
+            new_uuid(), FLOW_STEP(flow, 'a'), FLOW_STEP(flow, 'b'), {NULL, 0}, {0}};
+        assert_status(f->db, tasker_db_begin(f->db, NULL), TASKER_OK);
+        assert_status(f->db, tasker_workflow_step_edge_create(f->db, &input, NULL),
+                      waits ? TASKER_OK : TASKER_GUARD_FAILED);
+        assert_false(tasker_db_session(f->db)->transaction_failed);
+        input.workflow_step_edge_uuid = new_uuid();
+        input.from_step_uuid = FLOW_STEP(flow, 'c');
+        assert_status(f->db, tasker_workflow_step_edge_find_or_create(f->db, &input, NULL),
+                      waits ? TASKER_OK : TASKER_GUARD_FAILED);
+        input.from_step_uuid = d; /* is there already */
+        assert_status(f->db, tasker_workflow_step_edge_find_or_create(f->db, &input, NULL), TASKER_OK);
+        assert_status(f->db, join(f->db, d, FLOW_STEP(flow, 'b')), TASKER_DUPLICATE_EDGE);
+        assert_status(f->db, tasker_db_commit(f->db), TASKER_OK);
+        assert_int_equal(FOUND(f, workflow_step_edge, .to_step_uuid = &FLOW_STEP(flow, 'b')), waits ? 3 : 1);
+        assert_status(f->db, join(f->db, d, FLOW_STEP(flow, 'a')), TASKER_OK);
+    }
+    assert_int_equal(db_test_violations_of(tasker_db_conn(f->db), "I19"), 0);
+}
+
+/* An edge that is there is found by its key, whatever became of the child. */
+static void test_resend_after_start(void **state)
+{
+    fixture *f = *state;
+    made_flow flow = make_flow(f->db, "ab", "");
+    tasker_workflow_step_edge_input input = {new_uuid(), flow.steps[0], flow.steps[1], {NULL, 0}, {0}};
+    assert_status(f->db, tasker_workflow_step_edge_create(f->db, &input, NULL), TASKER_OK);
+    bring_step(f->db, flow.steps[0], TASKER_STATE_COMPLETE);
+    bring_step(f->db, flow.steps[1], TASKER_STATE_IN_PROGRESS);
+    assert_status(f->db, tasker_workflow_step_edge_create(f->db, &input, NULL), TASKER_OK);
 }
 
 /* ---- cycles ---- */
@@ -264,6 +306,44 @@ static void test_pages(void **state)
     assert_status(f->db, page_of(f->db, &(tasker_page){.order = TASKER_ORDER_PRIORITY}, &list), TASKER_UNSUPPORTED);
 }
 
+/* The handle's limit on rows bounds the default, and the largest page asks for one row more. */
+static void test_limit_of_rows(void **state)
+{
+    static const struct {
+        int32_t rows, limit;
+        tasker_status status;
+        size_t count;
+    } cases[] = {
+        {4, 0, TASKER_OK, 4},
+        {4, 4, TASKER_OK, 4},
+        {4, 5, TASKER_LIMIT_EXCEEDED, 0},
+        {200, 0, TASKER_OK, 100},
+        {200, 200, TASKER_OK, 101},
+        {4, INT32_MAX, TASKER_LIMIT_EXCEEDED, 0},
+        {INT32_MAX, 0, TASKER_OK, 100},
+        {INT32_MAX, INT32_MAX - 1, TASKER_OK, 101},
+        {INT32_MAX, INT32_MAX, TASKER_LIMIT_EXCEEDED, 0},
+    };
+    fixture *f = *state;
+    tasker_uuid s[102];
+    make_steps(f->db, s, COUNT(s));
+    for (size_t i = 1; i < COUNT(s); i++)
+        assert_status(f->db, join(f->db, s[0], s[i]), TASKER_OK);
+    for (size_t i = 0; i < 2 * COUNT(cases); i++) {
+        size_t c = i / 2;
+        const tasker_workflow_step_edges *list = NULL;
+        const tasker_workflow_step_edge_filter filter = {.from_step_uuid = &s[0]};
+        const tasker_page page = {.limit = cases[c].limit};
+        bool no_page = i % 2 != 0 && cases[c].limit == 0;
+        tasker_db *db = db_test_open_with(f, &(tasker_db_options){.limits = {.rows = cases[c].rows}});
+        assert_status(db, tasker_workflow_step_edge_query(db, &filter, no_page ? NULL : &page, &list), cases[c].status);
+        assert_int_equal(list != NULL ? list->count : 0, cases[c].count);
+        assert_true(list == NULL || list->has_next == (cases[c].count < 101));
+        tasker_free(list);
+        tasker_db_close(db);
+    }
+}
+
 /*  0 → 2, 1 → 2, 0 → 3, 1 → 3, 0 → 4, 2 → 5: 3 is 2's only sibling; 4 has one of its parents, 5 none. */
 static void test_filters(void **state)
 {
@@ -298,12 +378,15 @@ int main(void)
         cmocka_unit_test(test_refused_edges),
         cmocka_unit_test(test_resend),
         cmocka_unit_test(test_find_or_create),
+        cmocka_unit_test(test_into_every_state),
+        cmocka_unit_test(test_resend_after_start),
         cmocka_unit_test(test_race_for_a_cycle),
         cmocka_unit_test(test_waits_for_the_task),
         cmocka_unit_test(test_would_cycle),
         cmocka_unit_test(test_stacked_diamonds),
         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_limit_of_rows),
         cmocka_unit_test(test_filters),
     };
     return db_test_run(tests);
