@@ -97,9 +97,9 @@ TASKER_CALL tasker_uuid_generate_many(size_t count, tasker_uuid *out);
  *
  * Within one series ids of equal time ascend in the order of the calls, also when other times lie between. Instead
  * of the 8-bit counter the id holds the number of the call, 26 bits from a random start, and 36 random bits. That
- * lasts for 33 million calls, and for any number when the times never go down; after that LIMIT_EXCEEDED: go on
- * with a zeroed series. series NULL: one id by itself. INVALID_ARGUMENT: a time before 1970 or from 2^48 ms (the
- * year 10889) on. NO_ENTROPY as above.
+ * lasts for 33 million calls, and for any number when the times never go down and no more than 33 million of them are
+ * equal; after that LIMIT_EXCEEDED: go on with a zeroed series. series NULL: one id by itself. INVALID_ARGUMENT: a
+ * time before 1970 or from 2^48 ms (the year 10889) on. NO_ENTROPY as above.
  */
 TASKER_CALL tasker_uuid_generate_at(tasker_uuid_series *series, tasker_time at, tasker_uuid *out);
 

@@ -29,25 +29,37 @@ static uint64_t high_of(tasker_time at)
     return us / US_PER_MS << 16 | VERSION_7 | us % US_PER_MS * STEPS_PER_MS / US_PER_MS;
 }
 
+/* A series from inside; all zero at first. */
+enum {
+    NEXT,  /* the number of the next call; 0: no call yet */
+    END,   /* one past the latest time so far */
+    START, /* the time at which the numbers started anew */
+    EARLY  /* the number of the next call for a time before START; above every number such a time has had */
+};
+
 /*
  * The number of this call. It goes up by one from call to call, so that equal times ascend wherever they stand. In
- * the upper half of its range it starts again as soon as that cannot be noticed: when a time is later than all
- * before it.
+ * the upper half of its range it starts again with a time later than all before it; whoever goes back to a time
+ * before that one goes on with the numbers those times had.
  */
 static bool number_call(tasker_uuid_series *series, tasker_time at, uint64_t seed, uint64_t *out)
 {
-    uint64_t next = series->opaque[0]; /* 0: no call yet */
-    uint64_t end = series->opaque[1];  /* one past the latest time so far */
-    bool is_latest = (uint64_t)at.us >= end;
-    if (next == 0 || (next >= NUMBER_HALF && is_latest)) {
-        next = seed;
+    uint64_t *own = series->opaque;
+    uint64_t us = (uint64_t)at.us;
+    if (own[NEXT] >= NUMBER_HALF && us >= own[END]) {
+        own[EARLY] = own[EARLY] > own[NEXT] ? own[EARLY] : own[NEXT];
+        own[START] = us;
+        own[NEXT] = 0;
     }
-    if (next >= NUMBER_END) {
+    uint64_t *next = &own[us < own[START] ? EARLY : NEXT];
+    if (*next == 0) {
+        *next = seed;
+    }
+    if (*next >= NUMBER_END) {
         return false;
     }
-    series->opaque[0] = next + 1;
-    series->opaque[1] = is_latest ? (uint64_t)at.us + 1 : end;
-    *out = next;
+    *out = (*next)++;
+    own[END] = us >= own[END] ? us + 1 : own[END];
     return true;
 }
 

@@ -170,6 +170,28 @@ static void long_series(void **state)
     assert_true(series.opaque[0] <= UINT64_C(1) << 25);
 }
 
+/* After such a start a time from before it comes again, and again after the next one. */
+static void long_series_goes_back(void **state)
+{
+    (void)state;
+    const int64_t times[] = {5 * SECOND, 4 * SECOND, 6 * SECOND, 5 * SECOND, 4 * SECOND, 5 * SECOND + 1};
+    tasker_uuid_series series = {{0}};
+    tasker_uuid last[COUNT(times)];
+    for (int64_t round = 0; round < 100; round++) {
+        for (size_t i = 0; i < COUNT(times); i++) {
+            tasker_uuid uuid = at(&series, times[i]);
+            for (size_t k = 0; k < COUNT(times); k++) {
+                bool was_seen = round > 0 || k < i;
+                assert_true(!was_seen || times[k] != times[i] || tasker_uuid_compare(&last[k], &uuid) < 0);
+            }
+            last[i] = uuid;
+        }
+        series.opaque[0] = UINT64_C(1) << 25; /* as after so many calls */
+        at(&series, (10 + round) * SECOND);
+        assert_true(series.opaque[0] <= UINT64_C(1) << 25);
+    }
+}
+
 /* Ids for other times neither move the live generator nor share bits with one another. */
 static void live_order_is_left_alone(void **state)
 {
@@ -223,6 +245,7 @@ int main(void)
         cmocka_unit_test(live_ids_lie_within_bounds),
         cmocka_unit_test(equal_times_ascend),
         cmocka_unit_test(long_series),
+        cmocka_unit_test(long_series_goes_back),
         cmocka_unit_test(live_order_is_left_alone),
         cmocka_unit_test(only_v7_has_a_time),
     };
