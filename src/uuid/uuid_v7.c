@@ -37,12 +37,21 @@ static inline void fetch_for_writing(_Atomic uint64_t *address)
 #endif
 }
 
+/* Takes back what was added beyond the end, never below it: under that, numbers may have gone out meanwhile. */
+static void stay_at_end(tasker_uuid_generator *generator)
+{
+    uint64_t last = atomic_load_explicit(&generator->last, memory_order_relaxed);
+    while (last > NUMBER_END && !atomic_compare_exchange_weak_explicit(&generator->last, &last, NUMBER_END,
+                                                                       memory_order_relaxed, memory_order_relaxed)) {
+    }
+}
+
 /* From the clock's tick on, or from the number after `last` if that is greater. 0: the numbers are at their end. */
 static uint64_t reserve_at_tick(tasker_uuid_generator *generator, uint64_t wanted, uint64_t count, uint64_t last)
 {
     uint64_t first;
     if (last >= NUMBER_END) {
-        atomic_fetch_sub_explicit(&generator->last, count, memory_order_relaxed);
+        stay_at_end(generator);
         return 0;
     }
     do {

@@ -273,6 +273,23 @@ static void end_of_the_numbers(void **state)
     tasker_uuid_generator_close(generator);
 }
 
+/* What a refused call has added is never taken off again: another thread may own numbers above it by then. */
+static void refusal_lowers_nothing(void **state)
+{
+    (void)state;
+    fake clock = {.ns = START_NS, .words_left = -1};
+    tasker_uuid_generator *generator = open_fake(&clock, false);
+    const uint64_t end = UINT64_MAX - UINT32_MAX;
+    atomic_store(&generator->last, end - 101);
+    next(generator);
+    assert_int_equal(tasker_uuid_generator_next(generator, 500, ids), TASKER_BAD_CLOCK);
+    assert_int_equal(tasker_uuid_generator_next(generator, 1, ids), TASKER_BAD_CLOCK);
+    assert_true(atomic_load(&generator->last) == end);
+    tasker_uuid_generator_resync(generator);
+    next(generator);
+    tasker_uuid_generator_close(generator);
+}
+
 static void expect_no_entropy(int kind)
 {
     tasker_uuid out = tasker_uuid_max;
@@ -406,6 +423,7 @@ int main(void)
         cmocka_unit_test(bad_clocks),
         cmocka_unit_test(end_of_the_clock),
         cmocka_unit_test(end_of_the_numbers),
+        cmocka_unit_test(refusal_lowers_nothing),
         cmocka_unit_test(failing_entropy),
         cmocka_unit_test(old_keys_are_dropped),
         cmocka_unit_test(failing_sources),
