@@ -20,9 +20,12 @@ _Static_assert(TKR_CHACHA20_BYTES == 32 + 8 * TKR_LANE_WORDS, "one ChaCha20 outp
 
 _Thread_local tkr_lane *tkr_lane_here = NULL;
 
-/* Set while the key for the thread's end exists and pages can be protected; else every call asks the kernel. */
+/* Set while the key for the thread's end exists; else every call asks the kernel. */
 static _Atomic bool lanes_open = false;
 static pthread_key_t thread_end;
+
+/* Set once a page could not be protected: no further lane is opened, those there are go on. */
+static _Atomic bool is_refused = false;
 
 static void close_lane(void *page)
 {
@@ -59,7 +62,7 @@ static bool protect(void *page)
 
 static tkr_lane *open_lane(void)
 {
-    if (!atomic_load(&lanes_open)) {
+    if (!atomic_load(&lanes_open) || atomic_load(&is_refused)) {
         return NULL;
     }
     void *page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -67,7 +70,7 @@ static tkr_lane *open_lane(void)
         return NULL;
     }
     if (!protect(page)) {
-        atomic_store(&lanes_open, false);
+        atomic_store(&is_refused, true);
     } else if (pthread_setspecific(thread_end, page) == 0) {
         tkr_lane_here = page;
         return page;
