@@ -157,7 +157,7 @@ static void limits_have_their_defaults_and_caps(void **state)
     (void)state;
     tasker_limits out;
     const int32_t want[8] = {1000, 50, 1048576, 10, 1000, 10000, 16777216, 100000};
-    const int32_t cap[8] = {INT32_MAX, INT32_MAX, 267386880, 1000, INT32_MAX, 267386880, 267386880, INT32_MAX};
+    const int32_t cap[8] = {INT32_MAX, INT32_MAX, 267386880, 1000, INT32_MAX, 267386880, 267386880, INT32_MAX - 1};
     const int32_t values[] = {1, INT32_MAX, -1, INT32_MIN};
     const tasker_limits zero = {0};
     for (int pass = 0; pass < 2; pass++) {
