@@ -396,13 +396,11 @@ static bool print(void)
 {
     bool is_met = true;
     printf("%-36s %8s %8s\n", "", "ns", "x clock");
-    for (size_t i = 0; i < ROWS; i++) {
-        if (rows[i].has_few) {
+    for (size_t i = 0; i < ROWS; i++)
+        if (rows[i].has_few)
             printf("%-36s two threads never ran at once\n", rows[i].text);
-        } else {
+        else
             printf("%-36s %8.1f %8.2f\n", rows[i].text, rows[i].median, rows[i].median / rows[CLOCK].median);
-        }
-    }
     printf("\n%-36s %8s  %6s  %7s\n", "", "", "must", "stretch");
     for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
         const limit *it = &limits[i];
