@@ -134,8 +134,9 @@ static int outlived(void)
 static void thread_outlives_the_library(void **state)
 {
     (void)state;
-    if (in_valgrind()) {
-        skip();
+    if (in_valgrind()) { /* it makes system calls of its own, which the filter would refuse */
+        print_message("# not under valgrind\n");
+        return;
     }
     int status = -1;
     pid_t pid = fork();
@@ -145,7 +146,8 @@ static void thread_outlives_the_library(void **state)
     assert_true(pid > 0);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     if (WIFEXITED(status) && WEXITSTATUS(status) == NO_SECCOMP) {
-        skip();
+        print_message("# this kernel has no seccomp\n");
+        return;
     }
     assert_int_equal(status, 0);
 }
