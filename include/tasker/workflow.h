@@ -40,7 +40,8 @@ typedef struct tasker_workflow {
  * whatever their number. All or nothing.
  * The statuses of tasker_definition_check, found in memory before anything is sent. NOT_FOUND: `registered` is set and
  * the type or one of its steps is not registered. A call that is sent again with the same task.task_uuid after
- * IN_DOUBT answers OK with the ids that are stored. The answer is yours.
+ * IN_DOUBT answers OK with the ids that are stored. DUPLICATE: that key belongs to a workflow of another type or with
+ * other steps; nothing is written, the type is not registered either. The answer is yours.
  */
 TASKER_CALL tasker_workflow_create(tasker_db *db, const tasker_workflow_input *input, const tasker_workflow_ids **out);
 
