@@ -325,13 +325,6 @@ static tasker_status finish_done(tkr_call *call)
     return TASKER_OK;
 }
 
-static tasker_status finish_changed(tkr_call *call)
-{
-    if (tkr_affected(call, 0) == 0)
-        return tkr_error_set(call->error, TASKER_NOT_FOUND, "%s: no such row", call->answered[0]->query.name);
-    return TASKER_OK;
-}
-
 tasker_status tkr_run_for_pointer(tkr_call *call, tkr_finish finish, void *out)
 {
     const void *none = NULL;
@@ -358,9 +351,4 @@ tasker_status tkr_list_all(tkr_call *call, void *out)
 tasker_status tkr_done(tkr_call *call)
 {
     return tkr_run(call, finish_done, NULL);
-}
-
-tasker_status tkr_changed(tkr_call *call)
-{
-    return tkr_run(call, finish_changed, NULL);
 }

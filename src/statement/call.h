@@ -107,8 +107,7 @@ bool tkr_check_shape(tkr_call *call, const char *name, tasker_json json, tasker_
 tasker_status tkr_get(tkr_call *call, void *out);  /* the row, or NOT_FOUND */
 tasker_status tkr_find(tkr_call *call, void *out); /* the row, or OK with NULL */
 tasker_status tkr_list_all(tkr_call *call, void *out);
-tasker_status tkr_done(tkr_call *call);    /* nothing to read */
-tasker_status tkr_changed(tkr_call *call); /* NOT_FOUND when no row was affected */
+tasker_status tkr_done(tkr_call *call); /* nothing to read */
 
 /* For finishes: rows of answer i. Each takes or leaves the result as row.h says. */
 int tkr_rows(const tkr_call *call, uint32_t i);
