@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Turns annotated .sql files into the statement table and one typed constructor per statement.
-It knows names, shapes, types, column lists and shared texts and nothing else:
+"""Turns annotated .sql files into the statement table and one typed constructor per statement. It knows:
     -- name: task_get reads one task (task_uuid uuid, name text(64)?, ids uuid[])         ? may be NULL
     -- columns: task (task_uuid uuid, name text)                 {t.task} becomes t.task_uuid::uuid, t.name::text
     -- part: newest_first (aliases it speaks of)                 {newest_first} becomes its text
+    -- parameters: page (after uuid?, row_limit int4)            {page} in a list of parameters becomes these
 """
 import pathlib, re, sys
 OUT, FILES = pathlib.Path(sys.argv[1]), [pathlib.Path(f) for f in sys.argv[2:]]
@@ -11,7 +11,7 @@ C = {'uuid': 'const tasker_uuid *', 'text': 'tasker_text ', 'json': 'tasker_json
      'int4': 'int32_t ', 'int8': 'int64_t ', 'bool': 'bool ', 'float8': 'double ', 'timestamp': 'tasker_time '}
 VIEWS = ('uuid', 'text', 'json', 'jsonb')  # these say NULL by themselves, the others by a NULL pointer
 PARAMETER = re.compile(r'(\w+) (\w+?)(?:\((\d+)\))?(\[\])?(\?)?$')
-HEADING = re.compile(r'-- (columns|name|part): (.*?\))[ \t]*\n(.*?)(?=^-- (?:columns|name|part):|\Z)', re.M | re.S)
+HEADING = re.compile(r'-- (columns|name|part|parameters): (.*?\))[ \t]*\n(.*?)(?=^-- (?:columns|name|part|parameters): |\Z)', re.M | re.S)
 
 def parameter(text):
     name, kind, limit, array, null = PARAMETER.match(text.strip()).groups()
@@ -20,7 +20,7 @@ def parameter(text):
     argument = pointer + f'{name}, size_t {name}_count' if array else (C[kind] if view or not null else pointer) + name
     put += '_or_null' if null and not array and not view else ''
     values = [f'"{name}"', name] + [f'{name}_count'] * bool(array) + [limit or '0'] * (kind == 'text')
-    values += ['true' if null else 'false'] * bool(array or view)
+    values += [str(bool(null)).lower()] * bool(array or view)
     return argument, f'    {put}(call, {", ".join(values)});\n', f'TKR_OID_{kind.upper()}' + ('_ARRAY' if array else '')
 
 def literal(text):
@@ -34,20 +34,20 @@ for file in FILES:
         continue
     for what, head, body in HEADING.findall(file.read_text()):
         name, rest, fields = re.match(r'(\w+)([^(]*)\((.*)\)', re.sub(r'\n--', '', head), re.S).groups()
-        fields = [field.strip() for field in fields.split(',') if field.strip()]
+        fields = [f.strip() for f in re.sub(r'\{(\w+)\}', lambda m: parts[m[1]](''), fields).split(',') if f.strip()]
         body = re.sub(r'^--.*\n', '', body, flags=re.M).strip().rstrip(';')
+        body = re.sub(r'\{(\w+\.)?(\w+)\}', lambda m: parts[m[2]](m[1] or ''), body)
         if what == 'columns':
             parts[name] = lambda alias, f=fields: ', '.join(alias + '::'.join(column.split()) for column in f)
-        elif what == 'part':
-            parts[name] = lambda _, text=body: text
+        elif what != 'name':
+            parts[name] = lambda _, text=body if what == 'part' else ', '.join(fields): text
         else:
             access, shape, *entity = rest.split()
-            sql = re.sub(r'\{(\w+\.)?(\w+)\}', lambda m: parts[m[2]](m[1] or ''), body)
             arguments, puts, oids = zip(*map(parameter, fields)) if fields else ((), (), ())
             entities.update(entity)
             types.append(f'static const uint32_t types_{name}[{len(oids)} <= TKR_PARAMETERS_MAX ? {max(len(oids), 1)} : -1] = '
                          f'{{{", ".join(oids) or "0"}}};\n')
-            rows.append(f'    {{{{TKR_STATEMENT_{name}, "{name}",\n{literal(sql)},\n    types_{name}, {len(oids)}, TKR_{access.upper()}'
+            rows.append(f'    {{{{TKR_STATEMENT_{name}, "{name}",\n{literal(body)},\n    types_{name}, {len(oids)}, TKR_{access.upper()}'
                         f'}}, TKR_SHAPE_{shape.upper()}, {"&tkr_entity_" + entity[0] if entity else "NULL"}}},\n')
             adds.append(f'static inline void tkr_add_{name}({", ".join(["tkr_call *call", *arguments])})\n{{\n'
                         f'    tkr_call_add(call, TKR_STATEMENT_{name});\n{"".join(puts)}}}\n')

@@ -3,7 +3,7 @@
 #ifndef TASKER_NAMED_STEP_H
 #define TASKER_NAMED_STEP_H
 
-#include "db.h"
+#include "cursor.h"
 
 TASKER_BEGIN_DECLS
 
@@ -70,6 +70,15 @@ TASKER_CALL tasker_named_step_resolve(tasker_db *db, tasker_text dependent_syste
 /* Orders: OLDEST, NEWEST, NAME. */
 TASKER_CALL tasker_named_step_query(tasker_db *db, const tasker_named_step_filter *filter, const tasker_page *page,
                                     const tasker_named_steps **out);
+
+/* Row by row in constant memory, in the same orders: see tasker/cursor.h. */
+TASKER_CALL tasker_named_step_stream(tasker_db *db, const tasker_named_step_filter *filter,
+                                     const tasker_cursor_options *options, tasker_cursor **out);
+TASKER_CALL tasker_named_step_next(tasker_cursor *cursor, const tasker_named_step **out);
+
+/* How many there are, and whether there is any. With name and except: is this name free for that named step? */
+TASKER_CALL tasker_named_step_count(tasker_db *db, const tasker_named_step_filter *filter, int64_t *out);
+TASKER_CALL tasker_named_step_exists(tasker_db *db, const tasker_named_step_filter *filter, bool *out);
 
 TASKER_END_DECLS
 

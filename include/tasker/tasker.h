@@ -3,6 +3,7 @@
 #ifndef TASKER_TASKER_H
 #define TASKER_TASKER_H
 
+#include "cursor.h"
 #include "db.h"
 #include "definition.h"
 #include "dependent_system.h"

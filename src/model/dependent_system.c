@@ -19,7 +19,7 @@ tasker_status tasker_dependent_system_create(tasker_db *db, const tasker_depende
 {
     tkr_call call = tkr_begin(db);
     if (!tkr_check_input(&call, input, TKR_RESERVED(input)))
-        return tkr_abandon(&call);
+        return tkr_abandon_for_pointer(&call, out);
     tasker_uuid key = tkr_key(&call, &input->dependent_system_uuid);
     tkr_add_dependent_system_create(&call, &key, input->name, input->description);
     return tkr_create(&call, TKR_STATEMENT_dependent_system_get, out);
@@ -45,7 +45,7 @@ tasker_status tasker_dependent_system_find_or_create(tasker_db *db, const tasker
 {
     tkr_call call = tkr_begin(db);
     if (!tkr_check_input(&call, input, TKR_RESERVED(input)))
-        return tkr_abandon(&call);
+        return tkr_abandon_for_pointer(&call, out);
     tasker_uuid key = tkr_key(&call, &input->dependent_system_uuid);
     tkr_add_dependent_system_find_or_create(&call, &key, input->name, input->description);
     return tkr_found_or_made(&call, out);

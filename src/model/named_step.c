@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tasker/named_step.h"
 #include <string.h>
+#include "model/cursor.h"
 #include "model/registry.h"
 #include "statements.h"
 #include "value/error.h"
@@ -32,7 +33,7 @@ tasker_status tasker_named_step_create(tasker_db *db, const tasker_named_step_in
 {
     tkr_call call = tkr_begin(db);
     if (!tkr_check_input(&call, input, TKR_RESERVED(input)))
-        return tkr_abandon(&call);
+        return tkr_abandon_for_pointer(&call, out);
     tasker_uuid key = tkr_key(&call, &input->named_step_uuid);
     tkr_add_named_step_create(&call, &key, tkr_given(&input->dependent_system_uuid), input->name, input->description);
     return tkr_create(&call, TKR_STATEMENT_named_step_get, out);
@@ -58,24 +59,63 @@ tasker_status tasker_named_step_find_or_create(tasker_db *db, const tasker_named
 {
     tkr_call call = tkr_begin(db);
     if (!tkr_check_input(&call, input, TKR_RESERVED(input)))
-        return tkr_abandon(&call);
+        return tkr_abandon_for_pointer(&call, out);
     tasker_uuid key = tkr_key(&call, &input->named_step_uuid);
     tkr_add_named_step_find_or_create(&call, &key, tkr_given(&input->dependent_system_uuid), input->name,
                                       input->description);
     return tkr_found_or_made(&call, out);
 }
 
+#define FILTER(f)                                                                                                      \
+    (f)->named_step_uuids, (f)->named_step_uuid_count, (f)->dependent_system_uuid, (f)->except,                        \
+        (f)->dependent_system_name, (f)->name, (f)->search
+
+static const tasker_named_step_filter *check_filter(tkr_call *call, const tasker_named_step_filter *filter)
+{
+    static const tasker_named_step_filter all = {0};
+    tkr_check_reserved(call, filter != NULL ? filter->reserved : NULL, sizeof filter->reserved);
+    return filter != NULL ? filter : &all;
+}
+
 tasker_status tasker_named_step_query(tasker_db *db, const tasker_named_step_filter *filter, const tasker_page *page,
                                       const tasker_named_steps **out)
 {
-    static const tasker_named_step_filter all = {0};
-    const tasker_named_step_filter *f = filter != NULL ? filter : &all;
     tkr_call call = tkr_begin(db);
     tkr_page p = tkr_page_of(&call, page, TKR_ORDERS_OF_NAMED);
-    tkr_check_reserved(&call, f->reserved, sizeof f->reserved);
-    tkr_add_named_step_query(&call, f->named_step_uuids, f->named_step_uuid_count, f->dependent_system_uuid, f->except,
-                             f->dependent_system_name, f->name, f->search, p.after, p.order, p.fetch);
+    filter = check_filter(&call, filter);
+    tkr_add_named_step_query(&call, FILTER(filter), TKR_PAGE(p));
     return tkr_query_page(&call, &p, out);
+}
+
+tasker_status tasker_named_step_stream(tasker_db *db, const tasker_named_step_filter *filter,
+                                       const tasker_cursor_options *options, tasker_cursor **out)
+{
+    tkr_call call = tkr_begin_now(db);
+    tkr_page p = tkr_page_of_cursor(&call, options, TKR_ORDERS_OF_NAMED);
+    filter = check_filter(&call, filter);
+    tkr_add_named_step_query(&call, FILTER(filter), TKR_PAGE(p));
+    return tkr_stream(&call, &p, out);
+}
+
+tasker_status tasker_named_step_next(tasker_cursor *cursor, const tasker_named_step **out)
+{
+    return tkr_next(cursor, &tkr_entity_named_step, out);
+}
+
+tasker_status tasker_named_step_count(tasker_db *db, const tasker_named_step_filter *filter, int64_t *out)
+{
+    tkr_call call = tkr_begin(db);
+    filter = check_filter(&call, filter);
+    tkr_add_named_step_count(&call, FILTER(filter), NULL);
+    return tkr_get_count(&call, out);
+}
+
+tasker_status tasker_named_step_exists(tasker_db *db, const tasker_named_step_filter *filter, bool *out)
+{
+    tkr_call call = tkr_begin(db);
+    filter = check_filter(&call, filter);
+    tkr_add_named_step_count(&call, FILTER(filter), &tkr_one);
+    return tkr_get_exists(&call, out);
 }
 
 /* ---- resolve ---- */

@@ -22,7 +22,7 @@ tasker_status tasker_named_task_create(tasker_db *db, const tasker_named_task_in
 {
     tkr_call call = tkr_begin(db);
     if (!tkr_check_input(&call, input, TKR_RESERVED(input)))
-        return tkr_abandon(&call);
+        return tkr_abandon_for_pointer(&call, out);
     tasker_uuid key = tkr_key(&call, &input->named_task_uuid);
     tkr_add_named_task_create(&call, &key, tkr_given(&input->task_namespace_uuid), input->name, input->version,
                               input->description, input->configuration);
@@ -49,7 +49,7 @@ tasker_status tasker_named_task_find_or_create(tasker_db *db, const tasker_named
 {
     tkr_call call = tkr_begin(db);
     if (!tkr_check_input(&call, input, TKR_RESERVED(input)))
-        return tkr_abandon(&call);
+        return tkr_abandon_for_pointer(&call, out);
     tasker_uuid key = tkr_key(&call, &input->named_task_uuid);
     tkr_add_named_task_find_or_create(&call, &key, tkr_given(&input->task_namespace_uuid), input->name, input->version,
                                       input->description, input->configuration);

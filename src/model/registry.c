@@ -92,12 +92,74 @@ tasker_status tkr_get_flag(tkr_call *call, bool *out)
     return tkr_run(call, finish_flag, out);
 }
 
-/* ---- creates ---- */
+/* ---- counts ---- */
 
-typedef struct create {
+typedef struct row_count {
+    int64_t row_count;
+} row_count;
+static const tkr_column count_columns[] = {TKR_COLUMN(row_count, row_count), TKR_END_COLUMNS};
+const tkr_entity tkr_entity_row_count = {"row_count", sizeof(row_count), count_columns};
+const int32_t tkr_one = 1;
+
+static tasker_status finish_count(tkr_call *call)
+{
+    row_count c;
+    tasker_status status = tkr_read_row(call, 0, 0, &c);
+    if (status == TASKER_OK)
+        *(int64_t *)call->out = c.row_count;
+    return status;
+}
+
+static tasker_status finish_exists(tkr_call *call)
+{
+    row_count c;
+    tasker_status status = tkr_read_row(call, 0, 0, &c);
+    if (status == TASKER_OK)
+        *(bool *)call->out = c.row_count > 0;
+    return status;
+}
+
+tasker_status tkr_get_count(tkr_call *call, int64_t *out)
+{
+    if (out == NULL)
+        tkr_refuse(call, TASKER_INVALID_ARGUMENT, "out is required");
+    return tkr_run(call, finish_count, out);
+}
+
+tasker_status tkr_get_exists(tkr_call *call, bool *out)
+{
+    if (out == NULL)
+        tkr_refuse(call, TASKER_INVALID_ARGUMENT, "out is required");
+    return tkr_run(call, finish_exists, out);
+}
+
+/* ---- creates and updates ---- */
+
+/* A write that answered no row, and the look at what is in its way. */
+typedef struct look {
     uint32_t get;
-    bool looked;
-} create;
+    bool looked, numbered;
+    int64_t number;
+} look;
+
+static void add_look(tkr_call *call, look *l)
+{
+    l->looked = true;
+    tkr_nothing_written(call);
+    tkr_call_add(call, l->get);
+    if (!l->numbered)
+        tkr_put_uuid(call, "key", &call->error->key, false);
+    else if (tkr_statements[l->get].query.types[0] == TKR_OID_INT4)
+        tkr_put_int4(call, "key", (int32_t)l->number);
+    else
+        tkr_put_int8(call, "key", l->number);
+}
+
+static tasker_status duplicate(tkr_call *call)
+{
+    return tkr_error_set(call->error, TASKER_DUPLICATE, "%s: another row has this natural key",
+                         call->answered[0]->entity->name);
+}
 
 tasker_status tkr_give_row(tkr_call *call)
 {
@@ -108,26 +170,61 @@ tasker_status tkr_give_row(tkr_call *call)
 
 static tasker_status finish_create(tkr_call *call)
 {
-    create *c = (create *)(void *)call->context;
+    look *l = (look *)(void *)call->context;
     if (tkr_rows(call, 0) > 0)
         return tkr_give_row(call);
-    if (c->looked)
-        return tkr_error_set(call->error, TASKER_DUPLICATE, "%s: another row has this natural key",
-                             call->answered[0]->entity->name);
-    c->looked = true;
-    tkr_nothing_written(call);
-    tkr_call_add(call, c->get);
-    tkr_put_uuid(call, "key", &call->error->key, false);
+    if (l->looked)
+        return duplicate(call);
+    add_look(call, l);
     return TASKER_AGAIN;
 }
 
 tasker_status tkr_create(tkr_call *call, uint32_t get, void *out)
 {
-    const void *none = NULL;
-    memcpy(call->context, &(create){get, false}, sizeof(create));
-    if (out != NULL)
-        memcpy(out, &none, sizeof none);
-    return tkr_run(call, finish_create, out);
+    memcpy(call->context, &(look){.get = get}, sizeof(look));
+    return tkr_run_for_pointer(call, finish_create, out);
+}
+
+static tasker_status finish_update(tkr_call *call)
+{
+    look *l = (look *)(void *)call->context;
+    if (l->looked && tkr_rows(call, 0) > 0)
+        return duplicate(call);
+    if (l->looked)
+        return tkr_error_set(call->error, TASKER_NOT_FOUND, "%s: no such row", call->answered[0]->query.name);
+    if (tkr_rows(call, 0) > 0)
+        return tkr_give_row(call);
+    add_look(call, l);
+    return TASKER_AGAIN;
+}
+
+tasker_status tkr_update(tkr_call *call, uint32_t get, void *out)
+{
+    memcpy(call->context, &(look){.get = get}, sizeof(look));
+    return tkr_run_for_pointer(call, finish_update, out);
+}
+
+tasker_status tkr_update_numbered(tkr_call *call, uint32_t get, int64_t number, void *out)
+{
+    memcpy(call->context, &(look){.get = get, .numbered = true, .number = number}, sizeof(look));
+    return tkr_run_for_pointer(call, finish_update, out);
+}
+
+bool tkr_check_update(tkr_call *call, const tasker_uuid *key, const tasker_uuid *own)
+{
+    if (key == NULL)
+        tkr_refuse(call, TASKER_INVALID_ARGUMENT, "the key is required");
+    else if (!tasker_uuid_is_nil(own) && !tasker_uuid_equal(own, key))
+        tkr_refuse(call, TASKER_INVALID_ARGUMENT, "the input has another key; a key cannot be changed");
+    if (call->status == TASKER_OK)
+        call->error->key = *key;
+    return call->status == TASKER_OK;
+}
+
+void tkr_refuse_clear(tkr_call *call, const char *name, const char *ptr)
+{
+    if (ptr == tasker_clear)
+        tkr_refuse(call, TASKER_INVALID_ARGUMENT, "%s cannot be cleared", name);
 }
 
 static tasker_status finish_found_or_made(tkr_call *call)
@@ -141,4 +238,31 @@ static tasker_status finish_found_or_made(tkr_call *call)
 tasker_status tkr_found_or_made(tkr_call *call, void *out)
 {
     return tkr_run_for_pointer(call, finish_found_or_made, out);
+}
+
+/* ---- deletes ---- */
+
+static tasker_status finish_delete(tkr_call *call)
+{
+    if (tkr_affected(call, 0) > 0)
+        return TASKER_OK;
+    tkr_nothing_written(call);
+    return tkr_error_set(call->error, TASKER_NOT_FOUND, "%s: no such row", call->answered[0]->query.name);
+}
+
+tasker_status tkr_delete(tkr_call *call)
+{
+    return tkr_run(call, finish_delete, NULL);
+}
+
+static tasker_status finish_delete_many(tkr_call *call)
+{
+    if (call->out != NULL)
+        *(int64_t *)call->out = tkr_affected(call, 0);
+    return TASKER_OK;
+}
+
+tasker_status tkr_delete_many(tkr_call *call, int64_t *out)
+{
+    return tkr_run(call, finish_delete_many, out);
 }

@@ -39,3 +39,31 @@ tasker_status tkr_create(tkr_call *call, uint32_t get, void *out);
 
 /* Runs a find_or_create; no row means that the caller's key belongs to another row: DUPLICATE. */
 tasker_status tkr_found_or_made(tkr_call *call, void *out);
+
+/* Runs a statement that answers one row_count: the number, or whether it is above 0. */
+tasker_status tkr_get_count(tkr_call *call, int64_t *out);
+tasker_status tkr_get_exists(tkr_call *call, bool *out);
+extern const int32_t tkr_one; /* the limit of a count that only asks whether there is any */
+
+/* ---- updates and deletes ---- */
+
+#define TKR_CLEARS(view) ((view).ptr == tasker_clear)
+
+/* The key of an update: refuses an input with another key of its own. False: refused, now or before. */
+bool tkr_check_update(tkr_call *call, const tasker_uuid *key, const tasker_uuid *own);
+
+/* Refuses TASKER_CLEAR for a column that cannot be NULL. */
+void tkr_refuse_clear(tkr_call *call, const char *name, const char *ptr);
+
+/*
+ * Runs an update that answers the row. Without one, get (see tkr_create) tells an unknown key, NOT_FOUND, from a
+ * natural key that another row has, DUPLICATE. The second is for entities with numbers instead of uuids.
+ */
+tasker_status tkr_update(tkr_call *call, uint32_t get, void *out);
+tasker_status tkr_update_numbered(tkr_call *call, uint32_t get, int64_t number, void *out);
+
+/* Runs a delete; NOT_FOUND: it touched no row. */
+tasker_status tkr_delete(tkr_call *call);
+
+/* Runs a delete of any number of rows; out may be NULL. */
+tasker_status tkr_delete_many(tkr_call *call, int64_t *out);

@@ -88,7 +88,7 @@ tasker_status tasker_task_create(tasker_db *db, const tasker_task_input *input, 
     if (out != NULL)
         *out = NULL;
     if (!tkr_check_input(&call, input, TKR_RESERVED(input)))
-        return tkr_abandon(&call);
+        return tkr_abandon_for_pointer(&call, out);
     add_create(&call, input);
     create c = {.by_name = tkr_given(&input->named_task_uuid) == NULL};
     memcpy(call.context, &c, sizeof c);

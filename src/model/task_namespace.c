@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tasker/task_namespace.h"
+#include "model/many.h"
 #include "model/registry.h"
 #include "statement/page.h"
 #include "statements.h"
@@ -11,16 +12,66 @@ static const tkr_column columns[] = {
 };
 const tkr_entity tkr_entity_task_namespace = {"task_namespace", sizeof(tasker_task_namespace), columns};
 
+/* ---- writing ---- */
+
 tasker_status tasker_task_namespace_create(tasker_db *db, const tasker_task_namespace_input *input,
                                            const tasker_task_namespace **out)
 {
     tkr_call call = tkr_begin(db);
     if (!tkr_check_input(&call, input, TKR_RESERVED(input)))
-        return tkr_abandon(&call);
+        return tkr_abandon_for_pointer(&call, out);
     tasker_uuid key = tkr_key(&call, &input->task_namespace_uuid);
     tkr_add_task_namespace_create(&call, &key, input->name, input->description);
     return tkr_create(&call, TKR_STATEMENT_task_namespace_get, out);
 }
+
+tasker_status tasker_task_namespace_create_many(tasker_db *db, const tasker_task_namespace_input *inputs, size_t count,
+                                                const tasker_task_namespaces **out)
+{
+    tkr_call call = tkr_begin(db);
+    if (!TKR_CHECK_INPUTS(&call, inputs, count))
+        return tkr_abandon_for_pointer(&call, out);
+    tasker_uuid *keys = TKR_EACH(&call, inputs, count, task_namespace_uuid);
+    const tasker_text *names = TKR_EACH(&call, inputs, count, name);
+    const tasker_text *descriptions = TKR_EACH(&call, inputs, count, description);
+    tkr_fill_keys(&call, keys, count);
+    tkr_require_texts(&call, "name", names, count);
+    tkr_add_task_namespace_create_many(&call, keys, count, names, count, descriptions, count);
+    return tkr_create_many(&call, TKR_STATEMENT_task_namespace_create_many__taken, 2, count, out);
+}
+
+tasker_status tasker_task_namespace_find_or_create(tasker_db *db, const tasker_task_namespace_input *input,
+                                                   const tasker_task_namespace **out)
+{
+    tkr_call call = tkr_begin(db);
+    if (!tkr_check_input(&call, input, TKR_RESERVED(input)))
+        return tkr_abandon_for_pointer(&call, out);
+    tasker_uuid key = tkr_key(&call, &input->task_namespace_uuid);
+    tkr_add_task_namespace_find_or_create(&call, &key, input->name, input->description);
+    return tkr_found_or_made(&call, out);
+}
+
+tasker_status tasker_task_namespace_update(tasker_db *db, const tasker_uuid *task_namespace_uuid,
+                                           const tasker_task_namespace_input *input, const tasker_task_namespace **out)
+{
+    tkr_call call = tkr_begin(db);
+    if (!tkr_check_input(&call, input, TKR_RESERVED(input)) ||
+        !tkr_check_update(&call, task_namespace_uuid, &input->task_namespace_uuid))
+        return tkr_abandon_for_pointer(&call, out);
+    tkr_refuse_clear(&call, "name", input->name.ptr);
+    tkr_add_task_namespace_update(&call, task_namespace_uuid, input->name, input->description,
+                                  TKR_CLEARS(input->description));
+    return tkr_update(&call, TKR_STATEMENT_task_namespace_get, out);
+}
+
+tasker_status tasker_task_namespace_delete(tasker_db *db, const tasker_uuid *task_namespace_uuid)
+{
+    tkr_call call = tkr_begin(db);
+    tkr_add_task_namespace_delete(&call, task_namespace_uuid);
+    return tkr_delete(&call);
+}
+
+/* ---- reading ---- */
 
 tasker_status tasker_task_namespace_get(tasker_db *db, const tasker_uuid *task_namespace_uuid,
                                         const tasker_task_namespace **out)
@@ -37,25 +88,37 @@ tasker_status tasker_task_namespace_find_by_name(tasker_db *db, tasker_text name
     return tkr_find(&call, out);
 }
 
-tasker_status tasker_task_namespace_find_or_create(tasker_db *db, const tasker_task_namespace_input *input,
-                                                   const tasker_task_namespace **out)
+#define FILTER(f) (f)->name, (f)->search, (f)->except, (f)->custom
+
+static const tasker_task_namespace_filter *check_filter(tkr_call *call, const tasker_task_namespace_filter *filter)
 {
-    tkr_call call = tkr_begin(db);
-    if (!tkr_check_input(&call, input, TKR_RESERVED(input)))
-        return tkr_abandon(&call);
-    tasker_uuid key = tkr_key(&call, &input->task_namespace_uuid);
-    tkr_add_task_namespace_find_or_create(&call, &key, input->name, input->description);
-    return tkr_found_or_made(&call, out);
+    static const tasker_task_namespace_filter all = {0};
+    tkr_check_reserved(call, filter != NULL ? filter->reserved : NULL, sizeof filter->reserved);
+    return filter != NULL ? filter : &all;
 }
 
 tasker_status tasker_task_namespace_query(tasker_db *db, const tasker_task_namespace_filter *filter,
                                           const tasker_page *page, const tasker_task_namespaces **out)
 {
-    static const tasker_task_namespace_filter all = {0};
-    const tasker_task_namespace_filter *f = filter != NULL ? filter : &all;
     tkr_call call = tkr_begin(db);
     tkr_page p = tkr_page_of(&call, page, TKR_ORDERS_OF_NAMED);
-    tkr_check_reserved(&call, f->reserved, sizeof f->reserved);
-    tkr_add_task_namespace_query(&call, f->name, f->search, f->except, f->custom, p.after, p.order, p.fetch);
+    filter = check_filter(&call, filter);
+    tkr_add_task_namespace_query(&call, FILTER(filter), TKR_PAGE(p));
     return tkr_query_page(&call, &p, out);
+}
+
+tasker_status tasker_task_namespace_count(tasker_db *db, const tasker_task_namespace_filter *filter, int64_t *out)
+{
+    tkr_call call = tkr_begin(db);
+    filter = check_filter(&call, filter);
+    tkr_add_task_namespace_count(&call, FILTER(filter), NULL);
+    return tkr_get_count(&call, out);
+}
+
+tasker_status tasker_task_namespace_exists(tasker_db *db, const tasker_task_namespace_filter *filter, bool *out)
+{
+    tkr_call call = tkr_begin(db);
+    filter = check_filter(&call, filter);
+    tkr_add_task_namespace_count(&call, FILTER(filter), &tkr_one);
+    return tkr_get_exists(&call, out);
 }

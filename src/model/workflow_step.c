@@ -68,7 +68,7 @@ tasker_status tasker_workflow_step_create(tasker_db *db, const tasker_workflow_s
     tkr_call call = tkr_begin(db);
     tasker_uuid transition_uuid;
     if (!tkr_check_input(&call, input, TKR_RESERVED(input)))
-        return tkr_abandon(&call);
+        return tkr_abandon_for_pointer(&call, out);
     if (input->has_retry_limit && input->retry_limit < 0)
         tkr_refuse(&call, TASKER_INVALID_ARGUMENT, "retry_limit is negative");
     tasker_uuid key = tkr_key(&call, &input->workflow_step_uuid);

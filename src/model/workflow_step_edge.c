@@ -89,7 +89,7 @@ static tasker_status make(tasker_db *db, const tasker_workflow_step_edge_input *
     if (out != NULL)
         *out = NULL;
     if (!tkr_check_input(&call, input, TKR_RESERVED(input)))
-        return tkr_abandon(&call);
+        return tkr_abandon_for_pointer(&call, out);
     const tasker_uuid *from = tkr_given(&input->from_step_uuid), *to = tkr_given(&input->to_step_uuid);
     if (from != NULL && to != NULL && tasker_uuid_equal(from, to))
         tkr_refuse(&call, TASKER_SELF_EDGE, "a step cannot wait for itself");

@@ -4,6 +4,17 @@
 -- columns: moment (now timestamp)
 -- columns: flag (flag bool)
 -- columns: xid (xid int8)
+-- columns: row_count (row_count int8)
+-- columns: taken_item (item int4)
+
+-- What every query takes behind its filter: the row to go on from, by its key or its number, the order, the limit.
+-- parameters: page (after uuid?, after_key int8?, row_order int4, row_limit int4)
+
+-- Always true. A statement whose conditions are all optional must be planned for those that are given; one plan for
+-- all of them reads the whole table. PostgreSQL keeps to planning each time as long as the other plan looks more
+-- expensive, and this, which is gone where the parameters are known, makes it look so.
+-- part: planned_each_time ($1: any parameter)
+($1 IS NULL OR $1 IS NOT NULL OR (SELECT count(*) FROM generate_series(1, 1000000000000)) = 0)
 
 -- name: db_ping reads none ()
 SELECT;

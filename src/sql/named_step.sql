@@ -97,21 +97,30 @@ SELECT {r.resolved_step}
           JOIN (SELECT * FROM found UNION ALL SELECT * FROM made) k ON k.name = w.name) r
  ORDER BY r.n;
 
--- name: named_step_query reads many named_step (named_step_uuids uuid[]?, dependent_system_uuid uuid?, except uuid?,
---   dependent_system_name text?, name text?, search text?, after uuid?, row_order int4, row_limit int4)
-SELECT {np.named_step}
-  FROM {schema}.tasker_named_steps np
- WHERE ($1 IS NULL OR np.named_step_uuid = ANY ($1))
+-- parameters: named_step_filter (named_step_uuids uuid[]?, dependent_system_uuid uuid?, except uuid?,
+--   dependent_system_name text?, name text?, search text?)
+-- part: named_step_matches (np: tasker_named_steps; the parameters above)
+{planned_each_time}
+   AND ($1 IS NULL OR np.named_step_uuid = ANY ($1))
    AND ($2 IS NULL OR np.dependent_system_uuid = $2)
    AND ($3 IS NULL OR np.named_step_uuid <> $3)
    AND ($4 IS NULL OR np.dependent_system_uuid = (SELECT ds.dependent_system_uuid
                                                     FROM {schema}.tasker_dependent_systems ds WHERE ds.name = $4))
    AND ($5 IS NULL OR np.name = $5)
    AND ($6 IS NULL OR strpos(lower(np.name), lower($6)) > 0 OR strpos(lower(np.description), lower($6)) > 0)
-   AND ($7 IS NULL OR CASE $8 WHEN 0 THEN np.named_step_uuid > $7
+
+-- name: named_step_query reads many named_step ({named_step_filter}, {page})
+SELECT {np.named_step}
+  FROM {schema}.tasker_named_steps np
+ WHERE {named_step_matches}
+   AND ($7 IS NULL OR CASE $9 WHEN 0 THEN np.named_step_uuid > $7
                               WHEN 1 THEN np.named_step_uuid < $7
                               ELSE (np.name, np.named_step_uuid) > (
                                   SELECT a.name, a.named_step_uuid
                                     FROM {schema}.tasker_named_steps a WHERE a.named_step_uuid = $7) END)
- ORDER BY CASE WHEN $8 = 4 THEN np.name END, CASE WHEN $8 = 1 THEN np.named_step_uuid END DESC, np.named_step_uuid
- LIMIT $9;
+ ORDER BY CASE WHEN $9 = 4 THEN np.name END, CASE WHEN $9 = 1 THEN np.named_step_uuid END DESC, np.named_step_uuid
+ LIMIT $10;
+
+-- name: named_step_count reads one row_count ({named_step_filter}, row_limit int4?)
+SELECT count(*) AS row_count
+  FROM (SELECT FROM {schema}.tasker_named_steps np WHERE {named_step_matches} LIMIT $7) c;

@@ -325,12 +325,23 @@ static tasker_status finish_done(tkr_call *call)
     return TASKER_OK;
 }
 
-tasker_status tkr_run_for_pointer(tkr_call *call, tkr_finish finish, void *out)
+static void set_to_null(void *out)
 {
     const void *none = NULL;
     if (out != NULL)
         memcpy(out, &none, sizeof none);
+}
+
+tasker_status tkr_run_for_pointer(tkr_call *call, tkr_finish finish, void *out)
+{
+    set_to_null(out);
     return tkr_run(call, finish, out);
+}
+
+tasker_status tkr_abandon_for_pointer(tkr_call *call, void *out)
+{
+    set_to_null(out);
+    return tkr_abandon(call);
 }
 
 tasker_status tkr_get(tkr_call *call, void *out)

@@ -74,8 +74,9 @@ tkr_call tkr_begin(tasker_db *db);
 /* The same for functions that cannot be queued: UNSUPPORTED on the handle of a pipeline. */
 tkr_call tkr_begin_now(tasker_db *db);
 
-/* Gives the handle back without running. */
+/* Gives the handle back without running; the second sets the pointer at out to NULL. */
 tasker_status tkr_abandon(tkr_call *call);
+tasker_status tkr_abandon_for_pointer(tkr_call *call, void *out);
 
 /* Refuses the call: the first failure stays. item -1: none. Returns call->status. */
 tasker_status tkr_refuse(tkr_call *call, tasker_status status, const char *format, ...)
@@ -135,6 +136,7 @@ tasker_status tkr_call_conclude(tkr_call *call, tasker_status status);
 
 /* ---- used by the generated constructors ---- */
 void tkr_call_add(tkr_call *call, uint32_t statement);
+void tkr_put_encoded(tkr_call *call, const void *bytes, size_t size, uint32_t filled);
 void tkr_put_uuid(tkr_call *call, const char *name, const tasker_uuid *value, bool null);
 void tkr_put_text(tkr_call *call, const char *name, tasker_text value, size_t limit, bool null);
 void tkr_put_json(tkr_call *call, const char *name, tasker_json value, bool null);
@@ -153,4 +155,5 @@ void tkr_put_text_array(tkr_call *call, const char *name, const tasker_text *ite
                         bool null);
 void tkr_put_jsonb_array(tkr_call *call, const char *name, const tasker_json *items, size_t count, bool null);
 void tkr_put_int4_array(tkr_call *call, const char *name, const int32_t *items, size_t count, bool null);
+void tkr_put_int8_array(tkr_call *call, const char *name, const int64_t *items, size_t count, bool null);
 void tkr_put_bool_array(tkr_call *call, const char *name, const bool *items, size_t count, bool null);

@@ -28,9 +28,26 @@ tkr_page tkr_page_of(tkr_call *call, const tasker_page *page, uint32_t offered)
         p.limit = page->limit;
     p.fetch = p.limit + 1;
     p.order = (int32_t)page->order;
-    p.after = page->after != NULL ? &page->after->uuid : NULL;
-    p.after_key = page->after != NULL ? &page->after->key : NULL;
+    tkr_page_go_on(&p, page->after);
     return p;
+}
+
+void tkr_page_go_on(tkr_page *page, const tasker_position *after)
+{
+    page->after = after != NULL ? &after->uuid : NULL;
+    page->after_key = after != NULL ? &after->key : NULL;
+}
+
+/* Numbers are integer or bigint. */
+static int64_t number_of(const tkr_column *key, const unsigned char *row)
+{
+    int32_t small;
+    int64_t big;
+    memcpy(&small, row + key->offset, sizeof small);
+    if (key->type == TKR_INT4)
+        return small;
+    memcpy(&big, row + key->offset, sizeof big);
+    return big;
 }
 
 static tasker_position position_of(const tkr_page *p, const tkr_entity *entity, const void *item)
@@ -39,6 +56,10 @@ static tasker_position position_of(const tkr_page *p, const tkr_entity *entity, 
     const unsigned char *row = item;
     if (entity->columns[0].type == TKR_ROW)
         memcpy(&row, item, sizeof row);
+    if (p->numbered) {
+        position.key = number_of(entity->columns, row);
+        return position;
+    }
     memcpy(&position.uuid, row, sizeof position.uuid);
     if (p->order == TASKER_ORDER_LEAST_RECENT || p->order == TASKER_ORDER_MOST_RECENT) {
         if (p->recent_at != 0)
@@ -70,9 +91,6 @@ static tasker_status finish_page(tkr_call *call)
 tasker_status tkr_query_page(tkr_call *call, const tkr_page *page, void *out)
 {
     _Static_assert(sizeof *page <= TKR_CALL_CONTEXT, "a page fits into the context");
-    const void *none = NULL;
     memcpy(call->context, page, sizeof *page);
-    if (out != NULL)
-        memcpy(out, &none, sizeof none);
-    return tkr_run(call, finish_page, out);
+    return tkr_run_for_pointer(call, finish_page, out);
 }

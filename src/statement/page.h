@@ -13,10 +13,17 @@ typedef struct tkr_page {
     /* Where rows have the sort value of these orders, so that a row may change between two pages; 0: not offered. */
     size_t recent_at;   /* a tasker_time, for LEAST_RECENT and MOST_RECENT */
     size_t priority_at; /* an int32_t, for PRIORITY */
+    bool numbered;      /* rows begin with a number instead of a uuid; it is the position's key in every order */
 } tkr_page;
+
+/* The arguments of the parameters {page}, which every query ends with. */
+#define TKR_PAGE(page) (page).after, (page).after_key, (page).order, (page).fetch
 
 /* offered: TKR_ORDER_BITs. A wrong page refuses the call. */
 tkr_page tkr_page_of(tkr_call *call, const tasker_page *page, uint32_t offered);
+
+/* The next page of the same query, from a position on. */
+void tkr_page_go_on(tkr_page *page, const tasker_position *after);
 
 /* Runs the query whose rows, or the inner rows that these begin with, begin with their uuid key; gives the list. */
 tasker_status tkr_query_page(tkr_call *call, const tkr_page *page, void *out);

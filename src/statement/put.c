@@ -71,6 +71,21 @@ static bool put_absent(tkr_call *call, const char *name, bool absent, bool null)
     return absent;
 }
 
+static bool is_absent(const char *ptr)
+{
+    return ptr == NULL || ptr == tasker_clear; /* what is to be cleared becomes NULL */
+}
+
+/* Parameters of an earlier call of the same statement, as it encoded them. */
+void tkr_put_encoded(tkr_call *call, const void *bytes, size_t size, uint32_t filled)
+{
+    unsigned char *at = reserve(call, size);
+    if (at == NULL)
+        return;
+    memcpy(at, bytes, size);
+    call->parts[call->part_count - 1].filled += filled;
+}
+
 /* ---- scalars ---- */
 
 void tkr_put_uuid(tkr_call *call, const char *name, const tasker_uuid *value, bool null)
@@ -95,7 +110,7 @@ static bool check_text(tkr_call *call, const char *name, tasker_text value, size
 
 void tkr_put_text(tkr_call *call, const char *name, tasker_text value, size_t limit, bool null)
 {
-    if (begin_parameter(call) && !put_absent(call, name, value.ptr == NULL, null) &&
+    if (begin_parameter(call) && !put_absent(call, name, is_absent(value.ptr), null) &&
         check_text(call, name, value, limit))
         put_bytes(call, value.ptr, value.len);
 }
@@ -103,7 +118,7 @@ void tkr_put_text(tkr_call *call, const char *name, tasker_text value, size_t li
 bool tkr_check_shape(tkr_call *call, const char *name, tasker_json json, tasker_json_shape shape)
 {
     tasker_error found;
-    if (call->status != TASKER_OK || json.ptr == NULL)
+    if (call->status != TASKER_OK || is_absent(json.ptr))
         return call->status == TASKER_OK;
     tasker_status status = tasker_json_check(json, shape, &call->db->limits, &found);
     if (status != TASKER_OK)
@@ -118,7 +133,7 @@ static bool check_json(tkr_call *call, const char *name, tasker_json value)
 
 void tkr_put_json(tkr_call *call, const char *name, tasker_json value, bool null)
 {
-    if (begin_parameter(call) && !put_absent(call, name, value.ptr == NULL, null) && check_json(call, name, value))
+    if (begin_parameter(call) && !put_absent(call, name, is_absent(value.ptr), null) && check_json(call, name, value))
         put_bytes(call, value.ptr, value.len);
 }
 
@@ -135,7 +150,7 @@ static void put_jsonb_bytes(tkr_call *call, tasker_json value)
 
 void tkr_put_jsonb(tkr_call *call, const char *name, tasker_json value, bool null)
 {
-    if (begin_parameter(call) && !put_absent(call, name, value.ptr == NULL, null) && check_json(call, name, value))
+    if (begin_parameter(call) && !put_absent(call, name, is_absent(value.ptr), null) && check_json(call, name, value))
         put_jsonb_bytes(call, value);
 }
 
@@ -262,7 +277,7 @@ void tkr_put_uuid_array(tkr_call *call, const char *name, const tasker_uuid *ite
     end_array(call, name, &a);
 }
 
-/* An element without pointer is SQL NULL. */
+/* An absent element is SQL NULL. */
 void tkr_put_text_array(tkr_call *call, const char *name, const tasker_text *items, size_t count, size_t limit,
                         bool null)
 {
@@ -270,7 +285,7 @@ void tkr_put_text_array(tkr_call *call, const char *name, const tasker_text *ite
     if (!begin_array(call, name, items, count, null, TKR_OID_TEXT, &a))
         return;
     for (size_t i = 0; i < count && call->status == TASKER_OK; i++) {
-        if (items[i].ptr == NULL)
+        if (is_absent(items[i].ptr))
             put_u32(call, NULL_LENGTH);
         else if (check_text(call, name, items[i], limit))
             put_bytes(call, items[i].ptr, items[i].len);
@@ -286,7 +301,7 @@ void tkr_put_jsonb_array(tkr_call *call, const char *name, const tasker_json *it
     if (!begin_array(call, name, items, count, null, TKR_OID_JSONB, &a))
         return;
     for (size_t i = 0; i < count && call->status == TASKER_OK; i++) {
-        if (items[i].ptr == NULL)
+        if (is_absent(items[i].ptr))
             put_u32(call, NULL_LENGTH);
         else if (check_json(call, name, items[i]))
             put_jsonb_bytes(call, items[i]);
@@ -306,6 +321,16 @@ void tkr_put_int4_array(tkr_call *call, const char *name, const int32_t *items, 
         tkr_write_u32(bytes, (uint32_t)items[i]);
         put_bytes(call, bytes, sizeof bytes);
     }
+    end_array(call, name, &a);
+}
+
+void tkr_put_int8_array(tkr_call *call, const char *name, const int64_t *items, size_t count, bool null)
+{
+    array a;
+    if (!begin_array(call, name, items, count, null, TKR_OID_INT8, &a))
+        return;
+    for (size_t i = 0; i < count; i++)
+        put_u64(call, (uint64_t)items[i]);
     end_array(call, name, &a);
 }
 

@@ -91,7 +91,7 @@ static void test_find_or_create(void **state)
     race(f, find_or_create, &input, statuses);
     for (int i = 0; i < RACERS; i++)
         assert_int_equal(statuses[i], TASKER_OK);
-    assert_int_equal(FOUND(f, named_step, .dependent_system_uuid = &input.dependent_system_uuid), 1);
+    assert_int_equal(COUNTED(f, named_step, .dependent_system_uuid = &input.dependent_system_uuid), 1);
     assert_status(f->db, tasker_named_step_find_or_create(f->db, &input, &first), TASKER_OK);
     input.description = T("differs");
     assert_status(f->db, tasker_named_step_find_or_create(f->db, &input, &second), TASKER_OK);
@@ -125,7 +125,7 @@ static void test_resolve(void **state)
     assert_uuid(out[1], a->named_step_uuid);
     assert_status(f->db, tasker_named_step_resolve(f->db, name, names, 4, false, again), TASKER_OK);
     assert_memory_equal(out, again, sizeof out);
-    assert_int_equal(FOUND(f, named_step, .dependent_system_uuid = &system), 3);
+    assert_int_equal(COUNTED(f, named_step, .dependent_system_uuid = &system), 3);
     tasker_free(a);
 }
 
@@ -178,7 +178,7 @@ static void test_resolve_race(void **state)
         for (int n = 0; n < 20; n++)
             assert_uuid(r.out[i][n], r.out[0][i % 2 == 0 ? n : 19 - n]);
     }
-    assert_int_equal(FOUND(f, named_step, .dependent_system_name = r.system), 20);
+    assert_int_equal(COUNTED(f, named_step, .dependent_system_name = r.system), 20);
 }
 
 /* ---- texts, pages, filters ---- */
@@ -250,15 +250,15 @@ static void test_filters(void **state)
     assert_status(f->db, create(f->db, system, "Sieve two", &two), TASKER_OK);
     assert_status(f->db, create(f->db, other, "Sieve one", NULL), TASKER_OK);
     tasker_uuid keys[] = {one->named_step_uuid, two->named_step_uuid, new_uuid()};
-    assert_int_equal(FOUND(f, named_step, .named_step_uuids = keys, .named_step_uuid_count = 3), 2);
-    assert_int_equal(FOUND(f, named_step, .named_step_uuids = &none, .named_step_uuid_count = 0), 0);
-    assert_int_equal(FOUND(f, named_step, .dependent_system_uuid = &system), 2);
-    assert_int_equal(FOUND(f, named_step, .dependent_system_uuid = &system, .except = &keys[0]), 1);
-    assert_int_equal(FOUND(f, named_step, .dependent_system_name = system_name(f->db, other)), 1);
-    assert_int_equal(FOUND(f, named_step, .name = T("Sieve one")), 2);
-    assert_int_equal(FOUND(f, named_step, .name = T("Sieve one"), .dependent_system_uuid = &system), 1);
-    assert_int_equal(FOUND(f, named_step, .search = T("sieve T")), 1);
-    assert_int_equal(FOUND(f, named_step, .search = T("sieve%")), 0);
+    assert_int_equal(COUNTED(f, named_step, .named_step_uuids = keys, .named_step_uuid_count = 3), 2);
+    assert_int_equal(COUNTED(f, named_step, .named_step_uuids = &none, .named_step_uuid_count = 0), 0);
+    assert_int_equal(COUNTED(f, named_step, .dependent_system_uuid = &system), 2);
+    assert_int_equal(COUNTED(f, named_step, .dependent_system_uuid = &system, .except = &keys[0]), 1);
+    assert_int_equal(COUNTED(f, named_step, .dependent_system_name = system_name(f->db, other)), 1);
+    assert_int_equal(COUNTED(f, named_step, .name = T("Sieve one")), 2);
+    assert_int_equal(COUNTED(f, named_step, .name = T("Sieve one"), .dependent_system_uuid = &system), 1);
+    assert_int_equal(COUNTED(f, named_step, .search = T("sieve T")), 1);
+    assert_int_equal(COUNTED(f, named_step, .search = T("sieve%")), 0);
     const tasker_named_steps *list = NULL;
     tasker_named_step_filter counted = {.named_step_uuid_count = 1};
     assert_status(f->db, tasker_named_step_query(f->db, &counted, NULL, &list), TASKER_INVALID_ARGUMENT);

@@ -171,12 +171,12 @@ static void test_filters(void **state)
     const tasker_task_namespace *row = NULL;
     assert_status(f->db, create(f->db, name, &row), TASKER_OK);
     assert_status(f->db, create(f->db, "default", NULL), TASKER_OK);
-    assert_int_equal(FOUND(f, task_namespace, .name = T(name)), 1);
-    assert_int_equal(FOUND(f, task_namespace, .search = T("FILTERED")), 1);
-    assert_int_equal(FOUND(f, task_namespace, .search = T("filtered%")), 0);
-    assert_int_equal(FOUND(f, task_namespace, .name = T(name), .except = &row->task_namespace_uuid), 0);
-    assert_int_equal(FOUND(f, task_namespace, .name = T("default")), 1);
-    assert_int_equal(FOUND(f, task_namespace, .name = T("default"), .custom = true), 0);
+    assert_int_equal(COUNTED(f, task_namespace, .name = T(name)), 1);
+    assert_int_equal(COUNTED(f, task_namespace, .search = T("FILTERED")), 1);
+    assert_int_equal(COUNTED(f, task_namespace, .search = T("filtered%")), 0);
+    assert_int_equal(COUNTED(f, task_namespace, .name = T(name), .except = &row->task_namespace_uuid), 0);
+    assert_int_equal(COUNTED(f, task_namespace, .name = T("default")), 1);
+    assert_int_equal(COUNTED(f, task_namespace, .name = T("default"), .custom = true), 0);
     tasker_free(row);
 }
 
@@ -196,6 +196,120 @@ static void test_find_or_create_under_a_taken_key(void **state)
     tasker_free(first);
 }
 
+static void test_update(void **state)
+{
+    fixture *f = *state;
+    const char *name = new_name("renamed"), *other = new_name("other");
+    const tasker_task_namespace *row = NULL, *changed = NULL;
+    tasker_task_namespace_input input = {.name = T(new_name("old")), .description = TASKER_TEXT("said")};
+    assert_status(f->db, create(f->db, other, NULL), TASKER_OK);
+    assert_status(f->db, tasker_task_namespace_create(f->db, &input, &row), TASKER_OK);
+    const tasker_uuid *key = &row->task_namespace_uuid;
+
+    tasker_task_namespace_input change = {.name = T(name)};
+    assert_status(f->db, tasker_task_namespace_update(f->db, key, &change, &changed), TASKER_OK);
+    assert_text(changed->name, name);
+    assert_text(changed->description, "said");
+    assert_true(changed->updated_at.us > row->updated_at.us && changed->created_at.us == row->created_at.us);
+    tasker_free(changed);
+    change = (tasker_task_namespace_input){.description = TASKER_CLEAR};
+    assert_status(f->db, tasker_task_namespace_update(f->db, key, &change, &changed), TASKER_OK);
+    assert_text(changed->name, name);
+    assert_null(changed->description.ptr);
+    tasker_free(changed);
+
+    assert_status(f->db, tasker_db_begin(f->db, NULL), TASKER_OK);
+    change = (tasker_task_namespace_input){.name = T(other)};
+    assert_status(f->db, tasker_task_namespace_update(f->db, key, &change, &changed), TASKER_DUPLICATE);
+    assert_null(changed);
+    tasker_uuid unknown = new_uuid();
+    assert_status(f->db, tasker_task_namespace_update(f->db, &unknown, &input, &changed), TASKER_NOT_FOUND);
+    change = (tasker_task_namespace_input){.name = TASKER_CLEAR};
+    assert_status(f->db, tasker_task_namespace_update(f->db, key, &change, &changed), TASKER_INVALID_ARGUMENT);
+    assert_message(f->db, "name cannot be cleared");
+    change = (tasker_task_namespace_input){.task_namespace_uuid = unknown};
+    assert_status(f->db, tasker_task_namespace_update(f->db, key, &change, NULL), TASKER_INVALID_ARGUMENT);
+    assert_status(f->db, tasker_task_namespace_update(f->db, NULL, &input, NULL), TASKER_INVALID_ARGUMENT);
+    assert_status(f->db, tasker_db_commit(f->db), TASKER_OK);
+    tasker_free(row);
+}
+
+static void test_delete(void **state)
+{
+    fixture *f = *state;
+    tasker_uuid key = make_namespace(f->db);
+    assert_status(f->db, tasker_task_namespace_delete(f->db, &key), TASKER_OK);
+    assert_status(f->db, tasker_task_namespace_delete(f->db, &key), TASKER_NOT_FOUND);
+    assert_status(f->db, tasker_task_namespace_delete(f->db, NULL), TASKER_INVALID_ARGUMENT);
+    key = make_namespace(f->db);
+    tasker_named_task_input type = {.task_namespace_uuid = key, .name = TASKER_TEXT("refers")};
+    assert_status(f->db, tasker_named_task_create(f->db, &type, NULL), TASKER_OK);
+    assert_status(f->db, tasker_task_namespace_delete(f->db, &key), TASKER_STILL_REFERENCED);
+}
+
+static void test_create_many(void **state)
+{
+    fixture *f = *state;
+    const char *names[] = {new_name("z"), new_name("m"), new_name("a")};
+    tasker_task_namespace_input inputs[] = {
+        {.name = T(names[0])}, {.name = T(names[1]), .description = TASKER_TEXT("d")}, {.name = T(names[2])}};
+    const tasker_task_namespaces *made = NULL, *again = NULL;
+    assert_status(f->db, tasker_task_namespace_create_many(f->db, inputs, 3, &made), TASKER_OK);
+    assert_int_equal(made->count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_text(made->items[i]->name, names[i]);
+        assert_text(made->items[i]->description, inputs[i].description.ptr);
+        inputs[i].task_namespace_uuid = made->items[i]->task_namespace_uuid;
+    }
+    assert_status(f->db, tasker_task_namespace_create_many(f->db, inputs, 3, &again), TASKER_OK); /* a resend */
+    assert_int_equal(again->count, 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_uuid(again->items[i]->task_namespace_uuid, made->items[i]->task_namespace_uuid);
+    tasker_free(made);
+    tasker_free(again);
+    assert_status(f->db, tasker_task_namespace_create_many(f->db, inputs, 0, &made), TASKER_OK);
+    assert_int_equal(made->count, 0);
+    tasker_free(made);
+}
+
+/* Nothing is stored, and the first input in the way is told; the transaction goes on. */
+static void assert_offender(fixture *f, const tasker_task_namespace_input *inputs, size_t count, tasker_status expected,
+                            int64_t item)
+{
+    const tasker_task_namespaces *list = (const void *)f;
+    long before = db_test_count(f, "SELECT count(*) FROM tasker_task_namespaces");
+    assert_status(f->db, tasker_db_begin(f->db, NULL), TASKER_OK);
+    assert_status(f->db, tasker_task_namespace_create_many(f->db, inputs, count, &list), expected);
+    assert_null(list);
+    assert_int_equal(tasker_db_error(f->db)->item, item);
+    assert_status(f->db, tasker_db_commit(f->db), TASKER_OK);
+    assert_int_equal(db_test_count(f, "SELECT count(*) FROM tasker_task_namespaces"), before);
+}
+
+static void test_create_many_all_or_nothing(void **state)
+{
+    fixture *f = *state;
+    const char *taken = new_name("taken"), *twice = new_name("twice");
+    const tasker_task_namespace *row = NULL;
+    assert_status(f->db, create(f->db, taken, &row), TASKER_OK);
+    tasker_task_namespace_input inputs[] = {{.name = T(new_name("a"))}, {.name = T(twice)}, {.name = T(twice)}};
+    assert_offender(f, inputs, 3, TASKER_DUPLICATE, 2);
+    inputs[1].name = T(taken);
+    assert_offender(f, inputs, 3, TASKER_DUPLICATE, 1);
+    inputs[1] =
+        (tasker_task_namespace_input){.task_namespace_uuid = row->task_namespace_uuid, .name = T(new_name("b"))};
+    assert_offender(f, inputs, 3, TASKER_DUPLICATE, 1);
+    inputs[1] = (tasker_task_namespace_input){0};
+    assert_offender(f, inputs, 3, TASKER_INVALID_ARGUMENT, 1);
+    inputs[1].name = text_of_length(65);
+    assert_offender(f, inputs, 3, TASKER_TOO_LONG, 1);
+    inputs[1] = (tasker_task_namespace_input){.name = T(new_name("c")), .reserved = {1, 0, 0, 0}};
+    assert_offender(f, inputs, 3, TASKER_UNSUPPORTED, 1);
+    assert_offender(f, NULL, 3, TASKER_INVALID_ARGUMENT, -1);
+    assert_offender(f, inputs, SIZE_MAX, TASKER_LIMIT_EXCEEDED, -1);
+    tasker_free(row);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -208,6 +322,10 @@ int main(void)
         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_pages),
         cmocka_unit_test(test_filters),
+        cmocka_unit_test(test_update),
+        cmocka_unit_test(test_delete),
+        cmocka_unit_test(test_create_many),
+        cmocka_unit_test(test_create_many_all_or_nothing),
     };
     return db_test_run(tests);
 }

@@ -55,8 +55,9 @@ void assert_pages(tasker_db *db, page_query query, tasker_order order, row_compa
 int by_key(const void *a, const void *b);
 int by_key_descending(const void *a, const void *b);
 
-/* The rows that a query with this filter finds. */
+/* The rows that a query with this filter finds; COUNTED: count and exists say the same. */
 #define FOUND(f, entity, ...) ENTITY_FOUND(f, entity, entity##s, ((const tasker_##entity##_filter){__VA_ARGS__}))
+#define COUNTED(f, entity, ...) ENTITY_COUNTED(f, entity, entity##s, ((const tasker_##entity##_filter){__VA_ARGS__}))
 #define ENTITY_FOUND(f, entity, list, filter)                                                                          \
     __extension__({                                                                                                    \
         const tasker_##entity##_filter found_filter = filter;                                                          \
@@ -65,6 +66,18 @@ int by_key_descending(const void *a, const void *b);
         size_t found_count = found_list->count;                                                                        \
         tasker_free(found_list);                                                                                       \
         found_count;                                                                                                   \
+    })
+#define ENTITY_COUNTED(f, entity, list, filter)                                                                        \
+    __extension__({                                                                                                    \
+        const tasker_##entity##_filter counted_filter = filter;                                                        \
+        size_t counted = ENTITY_FOUND(f, entity, list, counted_filter);                                                \
+        int64_t counted_rows = -1;                                                                                     \
+        bool counted_any = counted == 0;                                                                               \
+        assert_status((f)->db, tasker_##entity##_count((f)->db, &counted_filter, &counted_rows), TASKER_OK);           \
+        assert_status((f)->db, tasker_##entity##_exists((f)->db, &counted_filter, &counted_any), TASKER_OK);           \
+        assert_true(counted == 100 ? counted_rows >= 100 : counted_rows == (int64_t)counted);                          \
+        assert_true(counted_any == (counted > 0));                                                                     \
+        counted;                                                                                                       \
     })
 
 #endif
