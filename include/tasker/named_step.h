@@ -45,6 +45,15 @@ typedef struct tasker_named_step_filter {
 TASKER_CALL tasker_named_step_create(tasker_db *db, const tasker_named_step_input *input,
                                      const tasker_named_step **out);
 
+/*
+ * Stores count named steps in one statement, all or none; the rows in the order of inputs. OK: stored, or all of them
+ * were there already under these very keys (a resend). DUPLICATE: a key or natural key is taken or comes twice;
+ * tasker_error.item tells the first such input; a transaction goes on, unless another session took it in this very
+ * moment. REFERENCE_MISSING: a system is missing.
+ */
+TASKER_CALL tasker_named_step_create_many(tasker_db *db, const tasker_named_step_input *inputs, size_t count,
+                                          const tasker_named_steps **out);
+
 /* NOT_FOUND: no such key. */
 TASKER_CALL tasker_named_step_get(tasker_db *db, const tasker_uuid *named_step_uuid, const tasker_named_step **out);
 
@@ -79,6 +88,17 @@ TASKER_CALL tasker_named_step_next(tasker_cursor *cursor, const tasker_named_ste
 /* How many there are, and whether there is any. With name and except: is this name free for that named step? */
 TASKER_CALL tasker_named_step_count(tasker_db *db, const tasker_named_step_filter *filter, int64_t *out);
 TASKER_CALL tasker_named_step_exists(tasker_db *db, const tasker_named_step_filter *filter, bool *out);
+
+/*
+ * Changes what input gives; absent members stay, TASKER_CLEAR stores NULL. The row as it is then. NOT_FOUND: no such
+ * key. DUPLICATE: another row has this system and name; a transaction goes on, unless another session took
+ * it in this very moment. REFERENCE_MISSING: what it is to refer to is not there.
+ */
+TASKER_CALL tasker_named_step_update(tasker_db *db, const tasker_uuid *named_step_uuid,
+                                     const tasker_named_step_input *input, const tasker_named_step **out);
+
+/* NOT_FOUND: no such key, or deleted already. STILL_REFERENCED: steps or step settings refer to it. */
+TASKER_CALL tasker_named_step_delete(tasker_db *db, const tasker_uuid *named_step_uuid);
 
 TASKER_END_DECLS
 

@@ -51,7 +51,8 @@ typedef struct tasker_named_task_filter {
 
 /*
  * Stores a named task. OK: stored, or it was there already under this very key (a resend). DUPLICATE: the namespace
- * has this name and version; a transaction goes on. REFERENCE_MISSING: no such namespace. The row is yours.
+ * has this name and version, or this name where a foreign schema allows but one version; a transaction goes on.
+ * REFERENCE_MISSING: no such namespace. The row is yours.
  */
 TASKER_CALL tasker_named_task_create(tasker_db *db, const tasker_named_task_input *input,
                                      const tasker_named_task **out);
@@ -64,8 +65,9 @@ TASKER_CALL tasker_named_task_find_by_name(tasker_db *db, tasker_text namespace_
                                            tasker_text version, const tasker_named_task **out);
 
 /*
- * The named task of that namespace, name and version, made when it is missing; one statement that survives a race with
- * others doing the same. An existing row is returned as it is. REFERENCE_MISSING: no such namespace.
+ * The named task of that namespace, name and version, made when it is missing; one statement, and a second look when
+ * another session was faster. An existing row is returned as it is. REFERENCE_MISSING: no such namespace. DUPLICATE:
+ * the key belongs to another row, or a foreign schema allows but one version of a name; a transaction goes on.
  */
 TASKER_CALL tasker_named_task_find_or_create(tasker_db *db, const tasker_named_task_input *input,
                                              const tasker_named_task **out);
@@ -73,6 +75,21 @@ TASKER_CALL tasker_named_task_find_or_create(tasker_db *db, const tasker_named_t
 /* Orders: OLDEST, NEWEST, NAME. */
 TASKER_CALL tasker_named_task_query(tasker_db *db, const tasker_named_task_filter *filter, const tasker_page *page,
                                     const tasker_named_tasks **out);
+
+/* How many there are, and whether there is any. With name, version and except: are these free for that named task? */
+TASKER_CALL tasker_named_task_count(tasker_db *db, const tasker_named_task_filter *filter, int64_t *out);
+TASKER_CALL tasker_named_task_exists(tasker_db *db, const tasker_named_task_filter *filter, bool *out);
+
+/*
+ * Changes what input gives; absent members stay, TASKER_CLEAR stores NULL. The row as it is then. NOT_FOUND: no such
+ * key. DUPLICATE: another row has this namespace, name and version; a transaction goes on, unless another session took
+ * it in this very moment. REFERENCE_MISSING: what it is to refer to is not there.
+ */
+TASKER_CALL tasker_named_task_update(tasker_db *db, const tasker_uuid *named_task_uuid,
+                                     const tasker_named_task_input *input, const tasker_named_task **out);
+
+/* NOT_FOUND: no such key, or deleted already. STILL_REFERENCED: it has tasks or step settings. */
+TASKER_CALL tasker_named_task_delete(tasker_db *db, const tasker_uuid *named_task_uuid);
 
 /*
  * Writes "namespace/name:1.0.0", or "name:1.0.0" when namespace_name is absent, NUL-terminated into size bytes at out.

@@ -71,6 +71,24 @@ TASKER_CALL tasker_named_tasks_named_step_find_or_create(tasker_db *db,
 TASKER_CALL tasker_named_tasks_named_step_query(tasker_db *db, const tasker_named_tasks_named_step_filter *filter,
                                                 const tasker_page *page, const tasker_named_tasks_named_steps **out);
 
+/* How many there are, and whether there is any. */
+TASKER_CALL tasker_named_tasks_named_step_count(tasker_db *db, const tasker_named_tasks_named_step_filter *filter,
+                                                int64_t *out);
+TASKER_CALL tasker_named_tasks_named_step_exists(tasker_db *db, const tasker_named_tasks_named_step_filter *filter,
+                                                 bool *out);
+
+/*
+ * Changes what input gives; absent members stay, TASKER_CLEAR stores NULL. The row as it is then. NOT_FOUND: no such
+ * key. DUPLICATE: another row has this named task and step; a transaction goes on, unless another session took
+ * it in this very moment. REFERENCE_MISSING: what it is to refer to is not there.
+ */
+TASKER_CALL tasker_named_tasks_named_step_update(tasker_db *db, const tasker_uuid *ntns_uuid,
+                                                 const tasker_named_tasks_named_step_input *input,
+                                                 const tasker_named_tasks_named_step **out);
+
+/* NOT_FOUND: no such key, or deleted already. STILL_REFERENCED: a foreign table refers to it. */
+TASKER_CALL tasker_named_tasks_named_step_delete(tasker_db *db, const tasker_uuid *ntns_uuid);
+
 TASKER_END_DECLS
 
 #endif

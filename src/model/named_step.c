@@ -2,6 +2,7 @@
 #include "tasker/named_step.h"
 #include <string.h>
 #include "model/cursor.h"
+#include "model/many.h"
 #include "model/registry.h"
 #include "statements.h"
 #include "value/error.h"
@@ -64,6 +65,43 @@ tasker_status tasker_named_step_find_or_create(tasker_db *db, const tasker_named
     tkr_add_named_step_find_or_create(&call, &key, tkr_given(&input->dependent_system_uuid), input->name,
                                       input->description);
     return tkr_found_or_made(&call, out);
+}
+
+tasker_status tasker_named_step_create_many(tasker_db *db, const tasker_named_step_input *inputs, size_t count,
+                                            const tasker_named_steps **out)
+{
+    tkr_call call = tkr_begin(db);
+    if (!TKR_CHECK_INPUTS(&call, inputs, count))
+        return tkr_abandon_for_pointer(&call, out);
+    tasker_uuid *keys = TKR_EACH(&call, inputs, count, named_step_uuid);
+    const tasker_uuid *systems = TKR_EACH(&call, inputs, count, dependent_system_uuid);
+    const tasker_text *names = TKR_EACH(&call, inputs, count, name);
+    const tasker_text *descriptions = TKR_EACH(&call, inputs, count, description);
+    tkr_fill_keys(&call, keys, count);
+    tkr_require_uuids(&call, "dependent_system_uuid", systems, count);
+    tkr_require_texts(&call, "name", names, count);
+    tkr_add_named_step_create_many(&call, keys, count, systems, count, names, count, descriptions, count);
+    return tkr_create_many(&call, TKR_STATEMENT_named_step_create_many__taken, 3, count, out);
+}
+
+tasker_status tasker_named_step_update(tasker_db *db, const tasker_uuid *named_step_uuid,
+                                       const tasker_named_step_input *input, const tasker_named_step **out)
+{
+    tkr_call call = tkr_begin(db);
+    if (!tkr_check_input(&call, input, TKR_RESERVED(input)) ||
+        !tkr_check_update(&call, named_step_uuid, &input->named_step_uuid))
+        return tkr_abandon_for_pointer(&call, out);
+    tkr_refuse_clear(&call, "name", input->name.ptr);
+    tkr_add_named_step_update(&call, named_step_uuid, tkr_given(&input->dependent_system_uuid), input->name,
+                              input->description, TKR_CLEARS(input->description));
+    return tkr_update(&call, TKR_STATEMENT_named_step_get, out);
+}
+
+tasker_status tasker_named_step_delete(tasker_db *db, const tasker_uuid *named_step_uuid)
+{
+    tkr_call call = tkr_begin(db);
+    tkr_add_named_step_delete(&call, named_step_uuid);
+    return tkr_delete(&call);
 }
 
 #define FILTER(f)                                                                                                      \

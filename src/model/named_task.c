@@ -3,6 +3,7 @@
 #include <string.h>
 #include "model/registry.h"
 #include "statements.h"
+#include "value/error.h"
 
 static const tkr_column columns[] = {
     TKR_COLUMN(tasker_named_task, named_task_uuid),
@@ -44,6 +45,28 @@ tasker_status tasker_named_task_find_by_name(tasker_db *db, tasker_text namespac
     return tkr_find(&call, out);
 }
 
+/* ---- find or create ---- */
+
+typedef struct wanted {
+    bool looked;
+    tasker_uuid task_namespace_uuid;
+    tasker_text name, version; /* the call's own */
+} wanted;
+
+/* See the statement: no row may mean that another was faster. */
+static tasker_status finish_find_or_create(tkr_call *call)
+{
+    wanted *w = (wanted *)(void *)call->context;
+    if (tkr_rows(call, 0) > 0)
+        return tkr_give_row(call);
+    if (w->looked)
+        return tkr_error_set(call->error, TASKER_DUPLICATE, "named_task: another row has the key or the name");
+    w->looked = true;
+    tkr_nothing_written(call);
+    tkr_add_named_task_find_or_create__found(call, &w->task_namespace_uuid, w->name, w->version);
+    return TASKER_AGAIN;
+}
+
 tasker_status tasker_named_task_find_or_create(tasker_db *db, const tasker_named_task_input *input,
                                                const tasker_named_task **out)
 {
@@ -53,21 +76,75 @@ tasker_status tasker_named_task_find_or_create(tasker_db *db, const tasker_named
     tasker_uuid key = tkr_key(&call, &input->named_task_uuid);
     tkr_add_named_task_find_or_create(&call, &key, tkr_given(&input->task_namespace_uuid), input->name, input->version,
                                       input->description, input->configuration);
-    return tkr_found_or_made(&call, out);
+    wanted w = {false, input->task_namespace_uuid, tkr_keep_text(&call, input->name),
+                tkr_keep_text(&call, input->version)};
+    memcpy(call.context, &w, sizeof w);
+    return tkr_run_for_pointer(&call, finish_find_or_create, out);
+}
+
+/* ---- change ---- */
+
+tasker_status tasker_named_task_update(tasker_db *db, const tasker_uuid *named_task_uuid,
+                                       const tasker_named_task_input *input, const tasker_named_task **out)
+{
+    tkr_call call = tkr_begin(db);
+    if (!tkr_check_input(&call, input, TKR_RESERVED(input)) ||
+        !tkr_check_update(&call, named_task_uuid, &input->named_task_uuid))
+        return tkr_abandon_for_pointer(&call, out);
+    tkr_refuse_clear(&call, "name", input->name.ptr);
+    tkr_refuse_clear(&call, "version", input->version.ptr);
+    tkr_refuse_clear(&call, "configuration", input->configuration.ptr);
+    tkr_add_named_task_update(&call, named_task_uuid, tkr_given(&input->task_namespace_uuid), input->name,
+                              input->version, input->description, TKR_CLEARS(input->description), input->configuration);
+    return tkr_update(&call, TKR_STATEMENT_named_task_get, out);
+}
+
+tasker_status tasker_named_task_delete(tasker_db *db, const tasker_uuid *named_task_uuid)
+{
+    tkr_call call = tkr_begin(db);
+    tkr_add_named_task_delete(&call, named_task_uuid);
+    return tkr_delete(&call);
+}
+
+/* ---- reading ---- */
+
+#define FILTER(f)                                                                                                      \
+    (f)->task_namespace_uuid, (f)->except, (f)->namespace_name, (f)->name, (f)->version, (f)->search, (f)->latest
+
+static const tasker_named_task_filter *check_filter(tkr_call *call, const tasker_named_task_filter *filter)
+{
+    static const tasker_named_task_filter all = {0};
+    tkr_check_reserved(call, filter != NULL ? filter->reserved : NULL, sizeof filter->reserved);
+    return filter != NULL ? filter : &all;
 }
 
 tasker_status tasker_named_task_query(tasker_db *db, const tasker_named_task_filter *filter, const tasker_page *page,
                                       const tasker_named_tasks **out)
 {
-    static const tasker_named_task_filter all = {0};
-    const tasker_named_task_filter *f = filter != NULL ? filter : &all;
     tkr_call call = tkr_begin(db);
     tkr_page p = tkr_page_of(&call, page, TKR_ORDERS_OF_NAMED);
-    tkr_check_reserved(&call, f->reserved, sizeof f->reserved);
-    tkr_add_named_task_query(&call, f->task_namespace_uuid, f->except, f->namespace_name, f->name, f->version,
-                             f->search, f->latest, p.after, p.order, p.fetch);
+    filter = check_filter(&call, filter);
+    tkr_add_named_task_query(&call, FILTER(filter), TKR_PAGE(p));
     return tkr_query_page(&call, &p, out);
 }
+
+tasker_status tasker_named_task_count(tasker_db *db, const tasker_named_task_filter *filter, int64_t *out)
+{
+    tkr_call call = tkr_begin(db);
+    filter = check_filter(&call, filter);
+    tkr_add_named_task_count(&call, FILTER(filter), NULL);
+    return tkr_get_count(&call, out);
+}
+
+tasker_status tasker_named_task_exists(tasker_db *db, const tasker_named_task_filter *filter, bool *out)
+{
+    tkr_call call = tkr_begin(db);
+    filter = check_filter(&call, filter);
+    tkr_add_named_task_count(&call, FILTER(filter), &tkr_one);
+    return tkr_get_exists(&call, out);
+}
+
+/* ---- text ---- */
 
 static char *append(char *to, tasker_text text)
 {

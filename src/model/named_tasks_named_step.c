@@ -33,7 +33,7 @@ tasker_status tasker_named_tasks_named_step_create(tasker_db *db, const tasker_n
 {
     tkr_call call = tkr_begin(db);
     if (!check(&call, input))
-        return tkr_abandon(&call);
+        return tkr_abandon_for_pointer(&call, out);
     tasker_uuid key = tkr_key(&call, &input->ntns_uuid);
     tkr_add_named_tasks_named_step_create(&call, &key, tkr_given(&input->named_task_uuid),
                                           tkr_given(&input->named_step_uuid), TKR_IF_HAS(input, skippable),
@@ -55,7 +55,7 @@ tasker_status tasker_named_tasks_named_step_find_or_create(tasker_db *db,
 {
     tkr_call call = tkr_begin(db);
     if (!check(&call, input))
-        return tkr_abandon(&call);
+        return tkr_abandon_for_pointer(&call, out);
     tasker_uuid key = tkr_key(&call, &input->ntns_uuid);
     tkr_add_named_tasks_named_step_find_or_create(
         &call, &key, tkr_given(&input->named_task_uuid), tkr_given(&input->named_step_uuid),
@@ -63,15 +63,60 @@ tasker_status tasker_named_tasks_named_step_find_or_create(tasker_db *db,
     return tkr_found_or_made(&call, out);
 }
 
+tasker_status tasker_named_tasks_named_step_update(tasker_db *db, const tasker_uuid *ntns_uuid,
+                                                   const tasker_named_tasks_named_step_input *input,
+                                                   const tasker_named_tasks_named_step **out)
+{
+    tkr_call call = tkr_begin(db);
+    if (!check(&call, input) || !tkr_check_update(&call, ntns_uuid, &input->ntns_uuid))
+        return tkr_abandon_for_pointer(&call, out);
+    tkr_add_named_tasks_named_step_update(&call, ntns_uuid, tkr_given(&input->named_task_uuid),
+                                          tkr_given(&input->named_step_uuid), TKR_IF_HAS(input, skippable),
+                                          TKR_IF_HAS(input, default_retryable), TKR_IF_HAS(input, default_retry_limit));
+    return tkr_update(&call, TKR_STATEMENT_named_tasks_named_step_get, out);
+}
+
+tasker_status tasker_named_tasks_named_step_delete(tasker_db *db, const tasker_uuid *ntns_uuid)
+{
+    tkr_call call = tkr_begin(db);
+    tkr_add_named_tasks_named_step_delete(&call, ntns_uuid);
+    return tkr_delete(&call);
+}
+
+#define FILTER(f) (f)->named_task_uuid, (f)->named_step_uuid, TKR_IF_HAS(f, skippable), TKR_IF_HAS(f, default_retryable)
+
+static const tasker_named_tasks_named_step_filter *check_filter(tkr_call *call,
+                                                                const tasker_named_tasks_named_step_filter *filter)
+{
+    static const tasker_named_tasks_named_step_filter all = {0};
+    tkr_check_reserved(call, filter != NULL ? filter->reserved : NULL, sizeof filter->reserved);
+    return filter != NULL ? filter : &all;
+}
+
 tasker_status tasker_named_tasks_named_step_query(tasker_db *db, const tasker_named_tasks_named_step_filter *filter,
                                                   const tasker_page *page, const tasker_named_tasks_named_steps **out)
 {
-    static const tasker_named_tasks_named_step_filter all = {0};
-    const tasker_named_tasks_named_step_filter *f = filter != NULL ? filter : &all;
     tkr_call call = tkr_begin(db);
     tkr_page p = tkr_page_of(&call, page, TKR_ORDERS_OF_NAMED);
-    tkr_check_reserved(&call, f->reserved, sizeof f->reserved);
-    tkr_add_named_tasks_named_step_query(&call, f->named_task_uuid, f->named_step_uuid, TKR_IF_HAS(f, skippable),
-                                         TKR_IF_HAS(f, default_retryable), p.after, p.order, p.fetch);
+    filter = check_filter(&call, filter);
+    tkr_add_named_tasks_named_step_query(&call, FILTER(filter), TKR_PAGE(p));
     return tkr_query_page(&call, &p, out);
+}
+
+tasker_status tasker_named_tasks_named_step_count(tasker_db *db, const tasker_named_tasks_named_step_filter *filter,
+                                                  int64_t *out)
+{
+    tkr_call call = tkr_begin(db);
+    filter = check_filter(&call, filter);
+    tkr_add_named_tasks_named_step_count(&call, FILTER(filter), NULL);
+    return tkr_get_count(&call, out);
+}
+
+tasker_status tasker_named_tasks_named_step_exists(tasker_db *db, const tasker_named_tasks_named_step_filter *filter,
+                                                   bool *out)
+{
+    tkr_call call = tkr_begin(db);
+    filter = check_filter(&call, filter);
+    tkr_add_named_tasks_named_step_count(&call, FILTER(filter), &tkr_one);
+    return tkr_get_exists(&call, out);
 }

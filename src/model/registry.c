@@ -16,6 +16,15 @@ const tasker_uuid *tkr_given(const tasker_uuid *uuid)
     return tasker_uuid_is_nil(uuid) ? NULL : uuid;
 }
 
+tasker_text tkr_keep_text(tkr_call *call, tasker_text text)
+{
+    char *copy = text.ptr != NULL && text.ptr != tasker_clear ? tkr_keep(call, text.len + 1) : NULL;
+    if (copy == NULL)
+        return (tasker_text){NULL, 0};
+    memcpy(copy, text.ptr, text.len);
+    return (tasker_text){copy, text.len};
+}
+
 /* ---- states and flags ---- */
 
 typedef struct owner_state {

@@ -22,6 +22,9 @@ const tasker_uuid *tkr_given(const tasker_uuid *uuid);
 const tasker_text *tkr_state_names(tkr_call *call, const char *name, const tasker_state *states, size_t count,
                                    bool none);
 
+/* A copy that lives as long as the call: arguments are borrowed, and a pipeline outlives them. */
+tasker_text tkr_keep_text(tkr_call *call, tasker_text text);
+
 /* Runs a statement that answers count rows of owner_state. */
 tasker_status tkr_get_states(tkr_call *call, size_t count, tasker_state *out);
 

@@ -124,3 +124,62 @@ SELECT {np.named_step}
 -- name: named_step_count reads one row_count ({named_step_filter}, row_limit int4?)
 SELECT count(*) AS row_count
   FROM (SELECT FROM {schema}.tasker_named_steps np WHERE {named_step_matches} LIMIT $7) c;
+
+-- As in task_namespace_create_many; the natural key is system and name.
+-- part: named_step_wanted ($1: keys, $2: systems, $3: names)
+unnest($1, $2, $3) WITH ORDINALITY AS w (named_step_uuid, dependent_system_uuid, name, n)
+
+-- part: named_step_taken ($1: keys, $2: systems, $3: names)
+SELECT w.n FROM {named_step_wanted}
+  JOIN {schema}.tasker_named_steps o ON o.dependent_system_uuid = w.dependent_system_uuid AND o.name = w.name
+UNION ALL
+SELECT w.n FROM {named_step_wanted} JOIN {schema}.tasker_named_steps o ON o.named_step_uuid = w.named_step_uuid
+UNION ALL
+SELECT max(w.n) FROM {named_step_wanted} GROUP BY w.dependent_system_uuid, w.name HAVING count(*) > 1
+UNION ALL
+SELECT max(w.n) FROM {named_step_wanted} GROUP BY w.named_step_uuid HAVING count(*) > 1
+
+-- name: named_step_create_many writes many named_step (named_step_uuids uuid[], dependent_system_uuids uuid[],
+--   names text(128)[], descriptions text(255)[])
+WITH made AS (
+    INSERT INTO {schema}.tasker_named_steps AS np (named_step_uuid, dependent_system_uuid, name, description,
+                                                   created_at, updated_at)
+    SELECT w.named_step_uuid, w.dependent_system_uuid, w.name, w.description, t.now, t.now
+      FROM unnest($1, $2, $3, $4) AS w (named_step_uuid, dependent_system_uuid, name, description),
+           (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) t
+     WHERE NOT EXISTS ({named_step_taken})
+     ORDER BY w.dependent_system_uuid, w.name
+    RETURNING *
+), stored AS (
+    SELECT np.* FROM {schema}.tasker_named_steps np WHERE np.named_step_uuid = ANY ($1)
+)
+SELECT {np.named_step}
+  FROM (SELECT w.named_step_uuid, w.n FROM {named_step_wanted}) w
+  JOIN (SELECT * FROM made
+        UNION ALL
+        SELECT * FROM stored WHERE (SELECT count(*) FROM stored) = cardinality($1)) np USING (named_step_uuid)
+ ORDER BY w.n;
+
+-- name: named_step_create_many__taken reads one taken_item (named_step_uuids uuid[], dependent_system_uuids uuid[],
+--   names text[])
+SELECT (min(o.n) - 1)::int4 AS item FROM ({named_step_taken}) o;
+
+-- No row: there is none of that key, or another one has the system and name.
+-- name: named_step_update writes one named_step (named_step_uuid uuid, dependent_system_uuid uuid?, name text(128)?,
+--   description text(255)?, clear_description bool)
+UPDATE {schema}.tasker_named_steps np
+   SET dependent_system_uuid = coalesce($2, np.dependent_system_uuid),
+       name = coalesce($3, np.name),
+       description = CASE WHEN NOT $5 THEN coalesce($4, np.description) END,
+       updated_at = clock_timestamp() AT TIME ZONE 'UTC'
+ WHERE np.named_step_uuid = $1
+   AND NOT EXISTS (SELECT
+                     FROM {schema}.tasker_named_steps o
+                    WHERE o.dependent_system_uuid = coalesce($2, np.dependent_system_uuid)
+                      AND o.name = coalesce($3, np.name)
+                      AND o.named_step_uuid <> $1)
+RETURNING {np.named_step};
+
+-- name: named_step_delete writes none (named_step_uuid uuid)
+DELETE FROM {schema}.tasker_named_steps np
+ WHERE np.named_step_uuid = $1;

@@ -42,7 +42,8 @@ SELECT $1, $2, $3, coalesce($4, '0.1.0'), $5, coalesce($6, '{}'), t.now, t.now
 ON CONFLICT DO NOTHING
 RETURNING {nt.named_task};
 
--- As in task_namespace_find_or_create: the update that changes nothing returns the row of whoever was faster.
+-- No row: another was faster, or has the key, or the name where a foreign schema allows but one version of it. The
+-- second statement, with a snapshot of its own, sees the faster one.
 -- name: named_task_find_or_create writes one named_task (named_task_uuid uuid, task_namespace_uuid uuid, name text(64),
 --   version text(16)?, description text(255)?, configuration jsonb?)
 WITH found AS MATERIALIZED (
@@ -55,18 +56,22 @@ WITH found AS MATERIALIZED (
     SELECT $1, $2, $3, coalesce($4, '0.1.0'), $5, coalesce($6, '{}'), t.now, t.now
       FROM (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) t
      WHERE NOT EXISTS (SELECT FROM found)
-       AND NOT EXISTS (SELECT FROM {schema}.tasker_named_tasks o WHERE o.named_task_uuid = $1)
-    ON CONFLICT (task_namespace_uuid, name, version) DO UPDATE SET updated_at = nt.updated_at
+    ON CONFLICT DO NOTHING
     RETURNING nt.*
 )
 SELECT {nt.named_task}
   FROM (SELECT * FROM found UNION ALL SELECT * FROM made) nt;
 
--- name: named_task_query reads many named_task (task_namespace_uuid uuid?, except uuid?, namespace_name text?, name text?,
---   version text?, search text?, latest bool, after uuid?, row_order int4, row_limit int4)
-SELECT {q.named_task}
-  FROM {schema}.tasker_named_tasks q
- WHERE ($1 IS NULL OR q.task_namespace_uuid = $1)
+-- name: named_task_find_or_create__found reads one named_task (task_namespace_uuid uuid, name text, version text?)
+SELECT {nt.named_task}
+  FROM {schema}.tasker_named_tasks nt
+ WHERE nt.task_namespace_uuid = $1 AND nt.name = $2 AND nt.version = coalesce($3, '0.1.0');
+
+-- parameters: named_task_filter (task_namespace_uuid uuid?, except uuid?, namespace_name text?, name text?,
+--   version text?, search text?, latest bool)
+-- part: named_task_matches (q: tasker_named_tasks; the parameters above)
+{planned_each_time}
+   AND ($1 IS NULL OR q.task_namespace_uuid = $1)
    AND ($2 IS NULL OR q.named_task_uuid <> $2)
    AND ($3 IS NULL OR q.task_namespace_uuid = (SELECT ns.task_namespace_uuid
                                                  FROM {schema}.tasker_task_namespaces ns WHERE ns.name = $3))
@@ -79,10 +84,42 @@ SELECT {q.named_task}
              WHERE nt.task_namespace_uuid = q.task_namespace_uuid AND nt.name = q.name
              ORDER BY {latest_version_first}
              LIMIT 1))
-   AND ($8 IS NULL OR CASE $9 WHEN 0 THEN q.named_task_uuid > $8
-                              WHEN 1 THEN q.named_task_uuid < $8
-                              ELSE (q.name, q.named_task_uuid) > (
-                                  SELECT a.name, a.named_task_uuid
-                                    FROM {schema}.tasker_named_tasks a WHERE a.named_task_uuid = $8) END)
- ORDER BY CASE WHEN $9 = 4 THEN q.name END, CASE WHEN $9 = 1 THEN q.named_task_uuid END DESC, q.named_task_uuid
- LIMIT $10;
+
+-- name: named_task_query reads many named_task ({named_task_filter}, {page})
+SELECT {q.named_task}
+  FROM {schema}.tasker_named_tasks q
+ WHERE {named_task_matches}
+   AND ($8 IS NULL OR CASE $10 WHEN 0 THEN q.named_task_uuid > $8
+                               WHEN 1 THEN q.named_task_uuid < $8
+                               ELSE (q.name, q.named_task_uuid) > (
+                                   SELECT a.name, a.named_task_uuid
+                                     FROM {schema}.tasker_named_tasks a WHERE a.named_task_uuid = $8) END)
+ ORDER BY CASE WHEN $10 = 4 THEN q.name END, CASE WHEN $10 = 1 THEN q.named_task_uuid END DESC, q.named_task_uuid
+ LIMIT $11;
+
+-- name: named_task_count reads one row_count ({named_task_filter}, row_limit int4?)
+SELECT count(*) AS row_count
+  FROM (SELECT FROM {schema}.tasker_named_tasks q WHERE {named_task_matches} LIMIT $8) c;
+
+-- No row: there is none of that key, or another one has the namespace, name and version.
+-- name: named_task_update writes one named_task (named_task_uuid uuid, task_namespace_uuid uuid?, name text(64)?,
+--   version text(16)?, description text(255)?, clear_description bool, configuration jsonb?)
+UPDATE {schema}.tasker_named_tasks nt
+   SET task_namespace_uuid = coalesce($2, nt.task_namespace_uuid),
+       name = coalesce($3, nt.name),
+       version = coalesce($4, nt.version),
+       description = CASE WHEN NOT $6 THEN coalesce($5, nt.description) END,
+       configuration = coalesce($7, nt.configuration),
+       updated_at = clock_timestamp() AT TIME ZONE 'UTC'
+ WHERE nt.named_task_uuid = $1
+   AND NOT EXISTS (SELECT
+                     FROM {schema}.tasker_named_tasks o
+                    WHERE o.task_namespace_uuid = coalesce($2, nt.task_namespace_uuid)
+                      AND o.name = coalesce($3, nt.name)
+                      AND o.version = coalesce($4, nt.version)
+                      AND o.named_task_uuid <> $1)
+RETURNING {nt.named_task};
+
+-- name: named_task_delete writes none (named_task_uuid uuid)
+DELETE FROM {schema}.tasker_named_tasks nt
+ WHERE nt.named_task_uuid = $1;

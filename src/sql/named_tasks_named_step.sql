@@ -52,20 +52,54 @@ WITH found AS MATERIALIZED (
 SELECT {n.named_tasks_named_step}
   FROM (SELECT * FROM found UNION ALL SELECT * FROM made) ts {ntns_with_names};
 
--- name: named_tasks_named_step_query reads many named_tasks_named_step (named_task_uuid uuid?, named_step_uuid uuid?,
---   skippable bool?, default_retryable bool?, after uuid?, row_order int4, row_limit int4)
-SELECT {n.named_tasks_named_step}
-  FROM {schema}.tasker_named_tasks_named_steps ts {ntns_with_names}
- WHERE ($1 IS NULL OR ts.named_task_uuid = $1)
+-- parameters: ntns_filter (named_task_uuid uuid?, named_step_uuid uuid?, skippable bool?, default_retryable bool?)
+-- part: ntns_matches (ts: rows of the table; the parameters above)
+{planned_each_time}
+   AND ($1 IS NULL OR ts.named_task_uuid = $1)
    AND ($2 IS NULL OR ts.named_step_uuid = $2)
    AND ($3 IS NULL OR ts.skippable = $3)
    AND ($4 IS NULL OR ts.default_retryable = $4)
-   AND ($5 IS NULL OR CASE $6 WHEN 0 THEN ts.ntns_uuid > $5
+
+-- name: named_tasks_named_step_query reads many named_tasks_named_step ({ntns_filter}, {page})
+SELECT {n.named_tasks_named_step}
+  FROM {schema}.tasker_named_tasks_named_steps ts {ntns_with_names}
+ WHERE {ntns_matches}
+   AND ($5 IS NULL OR CASE $7 WHEN 0 THEN ts.ntns_uuid > $5
                               WHEN 1 THEN ts.ntns_uuid < $5
                               ELSE (n.named_step_name, ts.ntns_uuid) > (
                                   SELECT s.name, a.ntns_uuid
                                     FROM {schema}.tasker_named_tasks_named_steps a
                                     JOIN {schema}.tasker_named_steps s ON s.named_step_uuid = a.named_step_uuid
                                    WHERE a.ntns_uuid = $5) END)
- ORDER BY CASE WHEN $6 = 4 THEN n.named_step_name END, CASE WHEN $6 = 1 THEN ts.ntns_uuid END DESC, ts.ntns_uuid
- LIMIT $7;
+ ORDER BY CASE WHEN $7 = 4 THEN n.named_step_name END, CASE WHEN $7 = 1 THEN ts.ntns_uuid END DESC, ts.ntns_uuid
+ LIMIT $8;
+
+-- name: named_tasks_named_step_count reads one row_count ({ntns_filter}, row_limit int4?)
+SELECT count(*) AS row_count
+  FROM (SELECT FROM {schema}.tasker_named_tasks_named_steps ts WHERE {ntns_matches} LIMIT $5) c;
+
+-- No row: there is none of that key, or another one has the named task and step.
+-- name: named_tasks_named_step_update writes one named_tasks_named_step (ntns_uuid uuid, named_task_uuid uuid?,
+--   named_step_uuid uuid?, skippable bool?, default_retryable bool?, default_retry_limit int4?)
+WITH changed AS (
+    UPDATE {schema}.tasker_named_tasks_named_steps ts
+       SET named_task_uuid = coalesce($2, ts.named_task_uuid),
+           named_step_uuid = coalesce($3, ts.named_step_uuid),
+           skippable = coalesce($4, ts.skippable),
+           default_retryable = coalesce($5, ts.default_retryable),
+           default_retry_limit = coalesce($6, ts.default_retry_limit),
+           updated_at = clock_timestamp() AT TIME ZONE 'UTC'
+     WHERE ts.ntns_uuid = $1
+       AND NOT EXISTS (SELECT
+                         FROM {schema}.tasker_named_tasks_named_steps o
+                        WHERE o.named_task_uuid = coalesce($2, ts.named_task_uuid)
+                          AND o.named_step_uuid = coalesce($3, ts.named_step_uuid)
+                          AND o.ntns_uuid <> $1)
+    RETURNING *
+)
+SELECT {n.named_tasks_named_step}
+  FROM changed ts {ntns_with_names};
+
+-- name: named_tasks_named_step_delete writes none (ntns_uuid uuid)
+DELETE FROM {schema}.tasker_named_tasks_named_steps ts
+ WHERE ts.ntns_uuid = $1;

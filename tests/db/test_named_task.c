@@ -122,13 +122,13 @@ static void test_latest(void **state)
         assert_status(f->db, tasker_named_task_find_by_name(f->db, name, T(kind), T(versions[i - 1]), &row), TASKER_OK);
         assert_text(row->version, versions[i - 1]);
         tasker_free(row);
-        assert_int_equal(FOUND(f, named_task, .task_namespace_uuid = &ns, .name = T(kind)), 2);
-        assert_int_equal(FOUND(f, named_task, .task_namespace_uuid = &ns, .name = T(kind), .latest = true), 1);
+        assert_int_equal(COUNTED(f, named_task, .task_namespace_uuid = &ns, .name = T(kind)), 2);
+        assert_int_equal(COUNTED(f, named_task, .task_namespace_uuid = &ns, .name = T(kind), .latest = true), 1);
     }
     size_t pairs = COUNT(versions) - 1;
-    assert_int_equal(FOUND(f, named_task, .task_namespace_uuid = &ns, .latest = true), pairs);
-    assert_int_equal(FOUND(f, named_task, .task_namespace_uuid = &ns, .version = T("2")), 2);
-    assert_int_equal(FOUND(f, named_task, .task_namespace_uuid = &ns, .version = T("2"), .latest = true), 1);
+    assert_int_equal(COUNTED(f, named_task, .task_namespace_uuid = &ns, .latest = true), pairs);
+    assert_int_equal(COUNTED(f, named_task, .task_namespace_uuid = &ns, .version = T("2")), 2);
+    assert_int_equal(COUNTED(f, named_task, .task_namespace_uuid = &ns, .version = T("2"), .latest = true), 1);
 }
 
 /* Equal in the order of versions: build metadata and leading zeros do not count. The later created one wins. */
@@ -161,7 +161,7 @@ static void test_find_or_create(void **state)
     race(f, find_or_create, &input, statuses);
     for (int i = 0; i < RACERS; i++)
         assert_int_equal(statuses[i], TASKER_OK);
-    assert_int_equal(FOUND(f, named_task, .task_namespace_uuid = &input.task_namespace_uuid), 1);
+    assert_int_equal(COUNTED(f, named_task, .task_namespace_uuid = &input.task_namespace_uuid), 1);
     assert_status(f->db, tasker_named_task_find_or_create(f->db, &input, &found), TASKER_OK);
     input.version = T("0.2.0");
     input.configuration = tasker_json_of("{\"a\": 1}");
@@ -247,16 +247,16 @@ static void test_filters(void **state)
     assert_status(f->db, create(f->db, ns, "Sieve one", "7.7.7"), TASKER_OK);
     assert_status(f->db, create(f->db, ns, "Sieve two", "7.7.7"), TASKER_OK);
     assert_status(f->db, create(f->db, other, "Sieve one", "7.7.7"), TASKER_OK);
-    assert_int_equal(FOUND(f, named_task, .task_namespace_uuid = &ns), 2);
-    assert_int_equal(FOUND(f, named_task, .namespace_name = name), 2);
-    assert_int_equal(FOUND(f, named_task, .name = T("Sieve one")), 2);
-    assert_int_equal(FOUND(f, named_task, .version = T("7.7.7")), 3);
-    assert_int_equal(FOUND(f, named_task, .search = T("sIEVE")), 3);
-    assert_int_equal(FOUND(f, named_task, .search = T("s_eve")), 0);
-    assert_int_equal(FOUND(f, named_task, .name = T("Sieve one"), .namespace_name = name), 1);
+    assert_int_equal(COUNTED(f, named_task, .task_namespace_uuid = &ns), 2);
+    assert_int_equal(COUNTED(f, named_task, .namespace_name = name), 2);
+    assert_int_equal(COUNTED(f, named_task, .name = T("Sieve one")), 2);
+    assert_int_equal(COUNTED(f, named_task, .version = T("7.7.7")), 3);
+    assert_int_equal(COUNTED(f, named_task, .search = T("sIEVE")), 3);
+    assert_int_equal(COUNTED(f, named_task, .search = T("s_eve")), 0);
+    assert_int_equal(COUNTED(f, named_task, .name = T("Sieve one"), .namespace_name = name), 1);
     const tasker_named_task *row = NULL;
     assert_status(f->db, tasker_named_task_find_by_name(f->db, name, T("Sieve one"), T("7.7.7"), &row), TASKER_OK);
-    assert_int_equal(FOUND(f, named_task, .version = T("7.7.7"), .except = &row->named_task_uuid), 2);
+    assert_int_equal(COUNTED(f, named_task, .version = T("7.7.7"), .except = &row->named_task_uuid), 2);
     tasker_free(row);
     const tasker_named_tasks *list = NULL;
     tasker_named_task_filter newer = {.reserved = {0, 0, 0, 1}};

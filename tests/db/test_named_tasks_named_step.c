@@ -104,7 +104,7 @@ static void test_find_or_create(void **state)
     race(f, find_or_create, &input, statuses);
     for (int i = 0; i < RACERS; i++)
         assert_int_equal(statuses[i], TASKER_OK);
-    assert_int_equal(FOUND(f, named_tasks_named_step, .named_task_uuid = &input.named_task_uuid), 1);
+    assert_int_equal(COUNTED(f, named_tasks_named_step, .named_task_uuid = &input.named_task_uuid), 1);
     assert_status(f->db, tasker_named_tasks_named_step_find_or_create(f->db, &input, &first), TASKER_OK);
     input.has_skippable = input.skippable = true;
     assert_status(f->db, tasker_named_tasks_named_step_find_or_create(f->db, &input, &second), TASKER_OK);
@@ -162,14 +162,14 @@ static void test_filters(void **state)
     assert_status(f->db, tasker_named_tasks_named_step_create(f->db, &one, NULL), TASKER_OK);
     assert_status(f->db, tasker_named_tasks_named_step_create(f->db, &two, NULL), TASKER_OK);
     const tasker_uuid *task = &one.named_task_uuid;
-    assert_int_equal(FOUND(f, named_tasks_named_step, .named_task_uuid = task), 2);
-    assert_int_equal(FOUND(f, named_tasks_named_step, .named_step_uuid = &two.named_step_uuid), 1);
-    assert_int_equal(FOUND(f, named_tasks_named_step, .named_task_uuid = task, TASKER_SET(skippable, true)), 1);
-    assert_int_equal(FOUND(f, named_tasks_named_step, .named_task_uuid = task, TASKER_SET(skippable, false)), 1);
-    assert_int_equal(FOUND(f, named_tasks_named_step, .named_task_uuid = task, TASKER_SET(default_retryable, false)),
+    assert_int_equal(COUNTED(f, named_tasks_named_step, .named_task_uuid = task), 2);
+    assert_int_equal(COUNTED(f, named_tasks_named_step, .named_step_uuid = &two.named_step_uuid), 1);
+    assert_int_equal(COUNTED(f, named_tasks_named_step, .named_task_uuid = task, TASKER_SET(skippable, true)), 1);
+    assert_int_equal(COUNTED(f, named_tasks_named_step, .named_task_uuid = task, TASKER_SET(skippable, false)), 1);
+    assert_int_equal(COUNTED(f, named_tasks_named_step, .named_task_uuid = task, TASKER_SET(default_retryable, false)),
                      1);
     assert_int_equal(
-        FOUND(f, named_tasks_named_step, .named_step_uuid = &two.named_step_uuid, TASKER_SET(default_retryable, true)),
+        COUNTED(f, named_tasks_named_step, .named_step_uuid = &two.named_step_uuid, TASKER_SET(default_retryable, true)),
         0);
 }
 
