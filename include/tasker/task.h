@@ -21,6 +21,18 @@ typedef enum tasker_priority {
 
 TASKER_SIZE(tasker_priority, 4);
 
+/* Buffer size of tasker_task_hash_identity, its NUL included. */
+#define TASKER_IDENTITY_SIZE 65
+
+/* What makes a task the same as another one, and so what its identity_hash is made of. */
+typedef enum tasker_identity {
+    TASKER_IDENTITY_UNIQUE = 0, /* nothing: every task is its own */
+    TASKER_IDENTITY_STRICT = 1, /* its kind and its context */
+    TASKER_IDENTITY_KEY = 2     /* its kind and a key of the caller's */
+} tasker_identity;
+
+TASKER_SIZE(tasker_identity, 4);
+
 typedef struct tasker_task {
     tasker_uuid task_uuid;
     tasker_uuid named_task_uuid;
@@ -129,6 +141,25 @@ TASKER_CALL tasker_task_query_details(tasker_db *db, const tasker_task_filter *f
 
 /* The states of count tasks; out has room for count. NONE: no such task. */
 TASKER_CALL tasker_task_get_states(tasker_db *db, const tasker_uuid *task_uuids, size_t count, tasker_state *out);
+
+/*
+ * The identity_hash of STRICT and KEY: 64 lower-case hex digits and NUL, the SHA-256 of these bytes one after the other:
+ *
+ *     STRICT  "tasker-identity-1:strict:", the 16 bytes of named_task_uuid, the context in canonical form
+ *     KEY     "tasker-identity-1:key:", the 16 bytes of named_task_uuid, the bytes of the key
+ *
+ * The canonical form is that of RFC 8785 (members sorted, no white space, the shortest escapes, 1.0 and 1e0 as 1), but
+ * numbers keep all their digits. So contexts are told apart exactly where jsonb does: not by the order of members, by
+ * white space or by the spelling of a number; of a member that is given twice the last one counts. An absent context adds
+ * no byte and is not {}: the row tells NULL from {} too, and who has a row can always recompute its hash from it.
+ *
+ * INVALID_ARGUMENT: named_task_uuid is nil or missing. UNIQUE: such a task has no hash that arguments determine. KEY: the
+ * key is absent, empty or not UTF-8. STRICT: a key is given, the context is no JSON object. LIMIT_EXCEEDED: the context
+ * has more than 255 MiB or a value in more than 1000 containers. Also OUT_OF_MEMORY. Pure; may be called from any
+ * thread.
+ */
+TASKER_CALL tasker_task_hash_identity(const tasker_uuid *named_task_uuid, tasker_identity identity, tasker_json context,
+                                      tasker_text key, char out[TASKER_IDENTITY_SIZE]);
 
 TASKER_END_DECLS
 
