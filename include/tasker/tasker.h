@@ -17,6 +17,7 @@
 #include "named_tasks_named_step.h"
 #include "pipeline.h"
 #include "readiness.h"
+#include "report.h"
 #include "schema.h"
 #include "state.h"
 #include "status.h"
