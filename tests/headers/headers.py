@@ -41,7 +41,7 @@ def there_are_headers():
 def umbrella_includes_all():
     text = (include / "tasker" / "tasker.h").read_text(encoding="utf-8")
     return ["tasker.h does not include " + header for header in headers
-            if header not in ("tasker.h", "export.h") and '#include "%s"' % header not in text]
+            if header not in ("tasker.h", "export.h", "testing.h") and '#include "%s"' % header not in text]
 
 
 def all_are_installed():

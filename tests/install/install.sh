@@ -55,7 +55,7 @@ loads() {
 install_prefix() (
     set -e
     meson setup "$work/build" "$root" --prefix="$prefix" --libdir=lib --buildtype=release -Ddefault_library=both \
-        -Dtests=disabled
+        -Dtests=disabled -Dtesting=true
     ninja -C "$work/build" install
     for header in "$root"/include/tasker/*.h; do
         [[ -f $prefix/include/tasker/${header##*/} ]] || { echo "not installed: $header"; exit 1; }
@@ -130,7 +130,17 @@ consumer_cmake() (
     runs "$work/cmake/build/consumer" "$prefix/lib"
 )
 
-echo 1..8
+# The factories for tests, and that docs/testing.md shows this very program.
+consumer_testing() (
+    set -e
+    read -ra parts <<<"$(pkg-config --cflags --libs tasker-testing)"
+    "${CC:-cc}" -std=c11 "${flags[@]}" "$here/testing.c" "${parts[@]}" -o "$work/testing"
+    loads "$work/testing" yes
+    diff <(sed -n '/^```c$/,/^```$/p' "$root/docs/testing.md" | sed '1d;$d') <(tail -n +2 "$here/testing.c")
+    runs "$work/testing" "$prefix/lib"
+)
+
+echo 1..9
 check "meson installs to a prefix" install_prefix
 [[ -f $prefix/lib/libtasker.so ]] || { echo "Bail out! nothing was installed"; exit 1; }
 check "pkg-config asks callers for nothing else" pkg_config_is_modest
@@ -142,4 +152,5 @@ check "archive with shared libpq" consumer_archive
 check "C++" consumer_cxx
 check "meson subproject" consumer_subproject
 check "CMake through pkg-config" consumer_cmake
+check "tests with tasker-testing" consumer_testing
 ((failures == 0))

@@ -83,6 +83,12 @@ def public_headers_include_each_other_only():
             for number, quote, name in includes(path) if quote == '"' and not (path.parent / name).is_file()]
 
 
+def testing_uses_the_public_api():
+    own = {path.name for path in files("testing/*.h")}
+    return [at(path, number, "includes " + name) for path in files("testing/*.c", "testing/*.h")
+            for number, quote, name in includes(path) if quote == '"' and name not in own]
+
+
 def statements():
     """(file, line, name without tasker_) of each public function with a statement; after __ is a part's name."""
     seen = set()
@@ -145,8 +151,8 @@ def every_file_names_its_licence():
 
 
 CHECKS = [only_db_and_row_include_libpq, rooms_include_to_their_right, public_headers_include_each_other_only,
-          statements_have_a_public_function, statements_are_mentioned_by_a_test, sql_stands_in_sql_files,
-          files_are_short, nothing_is_left_to_do, every_file_names_its_licence]
+          testing_uses_the_public_api, statements_have_a_public_function, statements_are_mentioned_by_a_test,
+          sql_stands_in_sql_files, files_are_short, nothing_is_left_to_do, every_file_names_its_licence]
 
 if __name__ == "__main__":
     tap.run([(check.__name__.replace("_", " "), check) for check in CHECKS])
