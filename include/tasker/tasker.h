@@ -4,6 +4,7 @@
 #define TASKER_TASKER_H
 
 #include "cursor.h"
+#include "dag.h"
 #include "db.h"
 #include "definition.h"
 #include "dependent_system.h"
