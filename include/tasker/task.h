@@ -6,7 +6,7 @@
 #ifndef TASKER_TASK_H
 #define TASKER_TASK_H
 
-#include "db.h"
+#include "cursor.h"
 #include "state.h"
 
 TASKER_BEGIN_DECLS
@@ -116,10 +116,28 @@ typedef struct tasker_task_filter {
     tasker_text claimed_by;
     tasker_text reference_id;
     tasker_text identity_hash;
+    tasker_text annotation_type;  /* has an annotation of the type with this name */
+    tasker_text annotation_key;   /* has an annotation with this top-level key; with annotation_type, of that type */
+    tasker_text annotation_value; /* and this text under it; needs annotation_key */
+    tasker_json context_contains; /* context @> this, as jsonb has it */
+    tasker_json tags_contain;     /* tags @> this */
     tasker_time_range created;
     tasker_time_range requested;
+    tasker_time_range reached;       /* when it entered its current state; without history: created_at */
+    const tasker_state *step_states; /* has a step in one of these states; PENDING includes steps without history */
+    size_t step_state_count;
+    tasker_time_range step_reached; /* has a step that entered its current state then; with step_states, that step */
     uint64_t reserved[4];
 } tasker_task_filter;
+
+/* Changes to JSON made in the server, without reading it first. */
+typedef struct tasker_task_patch {
+    tasker_json merge_context; /* an object, laid over the stored one at its top level (||) */
+    tasker_json merge_tags;    /* the same for tags; laid over an array it is appended, and a resend appends again */
+    const tasker_text *remove_path; /* what is taken out of the context after that (#-): keys, or indexes of arrays */
+    size_t remove_path_count;
+    uint64_t reserved[4];
+} tasker_task_patch;
 
 /*
  * Stores a task and the first row of its history, pending, in one statement. OK: stored, or it was there already under
@@ -138,6 +156,15 @@ TASKER_CALL tasker_task_query(tasker_db *db, const tasker_task_filter *filter, c
 /* The same tasks in the same orders, with names and states. */
 TASKER_CALL tasker_task_query_details(tasker_db *db, const tasker_task_filter *filter, const tasker_page *page,
                                       const tasker_task_detail_list **out);
+
+/* Row by row in constant memory, in the same orders: see tasker/cursor.h. */
+TASKER_CALL tasker_task_stream(tasker_db *db, const tasker_task_filter *filter, const tasker_cursor_options *options,
+                               tasker_cursor **out);
+TASKER_CALL tasker_task_next(tasker_cursor *cursor, const tasker_task **out);
+
+/* How many there are, and whether there is any. */
+TASKER_CALL tasker_task_count(tasker_db *db, const tasker_task_filter *filter, int64_t *out);
+TASKER_CALL tasker_task_exists(tasker_db *db, const tasker_task_filter *filter, bool *out);
 
 /* The states of count tasks; out has room for count. NONE: no such task. */
 TASKER_CALL tasker_task_get_states(tasker_db *db, const tasker_uuid *task_uuids, size_t count, tasker_state *out);
@@ -160,6 +187,24 @@ TASKER_CALL tasker_task_get_states(tasker_db *db, const tasker_uuid *task_uuids,
  */
 TASKER_CALL tasker_task_hash_identity(const tasker_uuid *named_task_uuid, tasker_identity identity, tasker_json context,
                                       tasker_text key, char out[TASKER_IDENTITY_SIZE]);
+
+/*
+ * Changes what input gives of requested_at, priority, claim_timeout_seconds, the texts and the JSON; absent members
+ * stay, TASKER_CLEAR stores NULL, JSON is replaced whole. The kind, the identity and the state stay; a kind in the
+ * input is INVALID_ARGUMENT. The row as it is then. NOT_FOUND: no such key.
+ */
+TASKER_CALL tasker_task_update(tasker_db *db, const tasker_uuid *task_uuid, const tasker_task_input *input,
+                               const tasker_task **out);
+
+/* Changes context and tags in one statement, whoever else does the same. The row as it is then. NOT_FOUND: no key. */
+TASKER_CALL tasker_task_patch_json(tasker_db *db, const tasker_uuid *task_uuid, const tasker_task_patch *patch,
+                                   const tasker_task **out);
+
+/*
+ * NOT_FOUND: no such key, or deleted already. STILL_REFERENCED: it has history, steps or annotations; every task that
+ * was created here has a history. tasker_workflow_delete takes these with it.
+ */
+TASKER_CALL tasker_task_delete(tasker_db *db, const tasker_uuid *task_uuid);
 
 TASKER_END_DECLS
 

@@ -11,6 +11,7 @@
 
 /* Nullable parameters that are told by a has_ flag. */
 #define TKR_IF_HAS(input, member) ((input)->has_##member ? &(input)->member : NULL)
+#define TKR_RANGE(range) TKR_IF_HAS(&(range), since), TKR_IF_HAS(&(range), until)
 
 /* False, with the call refused: no input, or a reserved word of it is set. */
 bool tkr_check_input(tkr_call *call, const void *input, const void *reserved, size_t size);

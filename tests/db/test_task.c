@@ -223,7 +223,7 @@ static void test_texts(void **state)
         assert_text(task->source_system, hostile[i]);
         assert_text(task->reason, hostile[i]);
         assert_text(task->reference_id, hostile[i]);
-        assert_int_equal(FOUND(f, task, .initiator = T(hostile[i]), .named_task_uuids = &input.named_task_uuid,
+        assert_int_equal(COUNTED(f, task, .initiator = T(hostile[i]), .named_task_uuids = &input.named_task_uuid,
                                .named_task_uuid_count = 1),
                          1);
         tasker_free(task);

@@ -153,27 +153,27 @@ static void test_filters(void **state)
     assert_status(f->db, tasker_task_create(f->db, &input, NULL), TASKER_OK);
     tasker_uuid both[] = {one->task_uuid, input.task_uuid};
 #define AMONG .task_uuids = both, .task_uuid_count = 2
-    assert_int_equal(FOUND(f, task, AMONG), 2);
-    assert_int_equal(FOUND(f, task, .task_uuids = both, .task_uuid_count = 0), 0);
-    assert_int_equal(FOUND(f, task, .named_task_uuids = &k.named_task_uuid, .named_task_uuid_count = 1), 1);
-    assert_int_equal(FOUND(f, task, .namespace_name = T(k.namespace_name)), 1);
-    assert_int_equal(FOUND(f, task, .name = T(other.name)), 1);
-    assert_int_equal(FOUND(f, task, .version = T("3.0.0"), AMONG), 2);
-    assert_int_equal(FOUND(f, task, .version = T("3.0.0"), .name = T(k.name)), 1);
-    assert_int_equal(FOUND(f, task, .namespace_name = T(k.namespace_name), .name = T(other.name)), 0);
-    assert_int_equal(FOUND(f, task, .initiator = T("filter me")), 1);
-    assert_int_equal(FOUND(f, task, .source_system = T("filter system")), 1);
-    assert_int_equal(FOUND(f, task, .reference_id = T("filter reference")), 1);
-    assert_int_equal(FOUND(f, task, .reference_id = T("filter reference"), .initiator = T("x")), 0);
-    assert_int_equal(FOUND(f, task, .identity_hash = one->identity_hash), 1);
-    assert_int_equal(FOUND(f, task, .claimed_by = T("nobody")), 0);
-    assert_int_equal(FOUND(f, task, AMONG, .has_complete = true, .complete = true), 0);
-    assert_int_equal(FOUND(f, task, AMONG, .has_complete = true), 2);
+    assert_int_equal(COUNTED(f, task, AMONG), 2);
+    assert_int_equal(COUNTED(f, task, .task_uuids = both, .task_uuid_count = 0), 0);
+    assert_int_equal(COUNTED(f, task, .named_task_uuids = &k.named_task_uuid, .named_task_uuid_count = 1), 1);
+    assert_int_equal(COUNTED(f, task, .namespace_name = T(k.namespace_name)), 1);
+    assert_int_equal(COUNTED(f, task, .name = T(other.name)), 1);
+    assert_int_equal(COUNTED(f, task, .version = T("3.0.0"), AMONG), 2);
+    assert_int_equal(COUNTED(f, task, .version = T("3.0.0"), .name = T(k.name)), 1);
+    assert_int_equal(COUNTED(f, task, .namespace_name = T(k.namespace_name), .name = T(other.name)), 0);
+    assert_int_equal(COUNTED(f, task, .initiator = T("filter me")), 1);
+    assert_int_equal(COUNTED(f, task, .source_system = T("filter system")), 1);
+    assert_int_equal(COUNTED(f, task, .reference_id = T("filter reference")), 1);
+    assert_int_equal(COUNTED(f, task, .reference_id = T("filter reference"), .initiator = T("x")), 0);
+    assert_int_equal(COUNTED(f, task, .identity_hash = one->identity_hash), 1);
+    assert_int_equal(COUNTED(f, task, .claimed_by = T("nobody")), 0);
+    assert_int_equal(COUNTED(f, task, AMONG, .has_complete = true, .complete = true), 0);
+    assert_int_equal(COUNTED(f, task, AMONG, .has_complete = true), 2);
     tasker_time at = one->requested_at, later = {at.us + 1}, made = one->created_at;
-    assert_int_equal(FOUND(f, task, AMONG, .requested = {TASKER_SET(since, at), TASKER_SET(until, later)}), 1);
-    assert_int_equal(FOUND(f, task, AMONG, .requested = {TASKER_SET(until, at)}), 0);
-    assert_int_equal(FOUND(f, task, AMONG, .created = {TASKER_SET(since, made)}), 2);
-    assert_int_equal(FOUND(f, task, AMONG, .created = {TASKER_SET(until, made)}), 0);
+    assert_int_equal(COUNTED(f, task, AMONG, .requested = {TASKER_SET(since, at), TASKER_SET(until, later)}), 1);
+    assert_int_equal(COUNTED(f, task, AMONG, .requested = {TASKER_SET(until, at)}), 0);
+    assert_int_equal(COUNTED(f, task, AMONG, .created = {TASKER_SET(since, made)}), 2);
+    assert_int_equal(COUNTED(f, task, AMONG, .created = {TASKER_SET(until, made)}), 0);
     tasker_free(one);
 }
 
@@ -189,12 +189,12 @@ static void test_filters_by_state(void **state)
              tasker_uuid_format(&keys[2], text));
     db_test_exec(f, sql);
 #define OF_THESE .task_uuids = keys, .task_uuid_count = 3
-    assert_int_equal(FOUND(f, task, OF_THESE, .states = pending, .state_count = 1), 2);
-    assert_int_equal(FOUND(f, task, OF_THESE, .states = pending, .state_count = 0), 0);
-    assert_int_equal(FOUND(f, task, OF_THESE, .states = late, .state_count = 1), 1);
-    assert_int_equal(FOUND(f, task, OF_THESE, .states = late, .state_count = 2), 3);
-    assert_int_equal(FOUND(f, task, OF_THESE, .active = true), 2);
-    assert_int_equal(FOUND(f, task, OF_THESE, .active = true, .states = late, .state_count = 1), 0);
+    assert_int_equal(COUNTED(f, task, OF_THESE, .states = pending, .state_count = 1), 2);
+    assert_int_equal(COUNTED(f, task, OF_THESE, .states = pending, .state_count = 0), 0);
+    assert_int_equal(COUNTED(f, task, OF_THESE, .states = late, .state_count = 1), 1);
+    assert_int_equal(COUNTED(f, task, OF_THESE, .states = late, .state_count = 2), 3);
+    assert_int_equal(COUNTED(f, task, OF_THESE, .active = true), 2);
+    assert_int_equal(COUNTED(f, task, OF_THESE, .active = true, .states = late, .state_count = 1), 0);
     const tasker_tasks *list = NULL;
     tasker_task_filter filter = {.states = wrong, .state_count = 2};
     assert_status(f->db, tasker_task_query(f->db, &filter, NULL, &list), TASKER_INVALID_ARGUMENT);

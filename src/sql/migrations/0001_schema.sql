@@ -400,6 +400,10 @@ WITH (autovacuum_vacuum_threshold = 1000, autovacuum_analyze_threshold = 1000);
 CREATE UNIQUE INDEX idx_task_transitions_uuid_most_recent
     ON {schema}.tasker_task_transitions (task_uuid, most_recent) WHERE most_recent = true;
 
+-- Tasks in a state, of which few are in it: what has failed among many that are complete.
+CREATE INDEX idx_task_transitions_current_state
+    ON {schema}.tasker_task_transitions (to_state, task_uuid) WHERE most_recent = true;
+
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- tasker_workflow_step_transitions: the history of a step's state; the newest row is the current state
