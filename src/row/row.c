@@ -81,11 +81,12 @@ static bool decode_time(const char *bytes, tasker_time *to)
 }
 
 /* Lengths are checked before a byte is read: behind a value lie other values, not the end of a block. */
-static bool decode_value(const tkr_column *c, uint32_t oid, const char *bytes, int length, void *to)
+static inline __attribute__((always_inline)) bool decode_value(tkr_type type, bool jsonb, const char *bytes, int length,
+                                                               void *to)
 {
     uint32_t u32;
     uint64_t u64;
-    switch (c->type) {
+    switch (type) {
     case TKR_BOOL:
         if (length != 1)
             return false;
@@ -115,10 +116,9 @@ static bool decode_value(const tkr_column *c, uint32_t oid, const char *bytes, i
         *(tasker_text *)to = (tasker_text){bytes, (size_t)length};
         return true;
     case TKR_JSON: /* jsonb: a version byte, then text; json: text */
-        if (oid == TKR_OID_JSONB && (length < 1 || bytes[0] != 1))
+        if (jsonb && (length < 1 || bytes[0] != 1))
             return false;
-        *(tasker_json *)to =
-            oid == TKR_OID_JSONB ? (tasker_json){bytes + 1, (size_t)length - 1} : (tasker_json){bytes, (size_t)length};
+        *(tasker_json *)to = (tasker_json){bytes + jsonb, (size_t)length - jsonb};
         return true;
     case TKR_STATE:
         return decode_state(bytes, length, to);
@@ -130,11 +130,17 @@ static bool decode_value(const tkr_column *c, uint32_t oid, const char *bytes, i
 
 /* ---- rows; in a block of memory each stands behind its mark, and inner rows behind the row that points to them ---- */
 
-enum { MARK = sizeof(uint64_t) };
+/* Rows are decoded a few at a time, column by column: more are faster in a warm cache and slower from memory. */
+enum { MARK = sizeof(uint64_t), BATCH = 8 };
+
+static size_t padded(size_t size)
+{
+    return (size + MARK - 1) & ~(size_t)(MARK - 1);
+}
 
 static size_t room_of(const tkr_entity *entity)
 {
-    size_t room = MARK + ((entity->size + MARK - 1) & ~(size_t)(MARK - 1));
+    size_t room = MARK + padded(entity->size);
     for (const tkr_column *c = entity->columns; c->name != NULL; c++)
         room += c->type == TKR_ROW ? room_of(c->row) : 0;
     return room;
@@ -146,48 +152,98 @@ static void *mark_item(unsigned char *at)
     return at + MARK;
 }
 
-typedef struct place {
+typedef struct batch {
     const PGresult *result;
-    int row, column; /* column: the next one */
+    int row, end, column;  /* column: the next one */
+    size_t stride;         /* from struct to struct */
+    unsigned char *behind; /* where the next inner row of the first row goes */
     tasker_error *error;
-} place;
+} batch;
 
-static tasker_status decode_column(place *p, const tkr_entity *entity, const tkr_column *c, unsigned char *into)
+/*
+ * One column of all rows, a loop of its own for each type; returns the row that cannot be decoded, or end. libpq's
+ * accessors are what it costs, so it asks for NULL only where the length is 0. Structs were zeroed: absent.
+ */
+static inline __attribute__((always_inline)) int decode_values(tkr_type type, const batch *b, const tkr_column *c,
+                                                               int i, unsigned char *into)
 {
-    int i = p->column++;
-    if (PQgetisnull(p->result, p->row, i)) {
-        if (c->has == TKR_NOT_NULL)
-            return tkr_error_set(p->error, TASKER_PROTOCOL, "%s.%s is NULL", entity->name, c->name);
-        return TASKER_OK; /* the struct was zeroed: absent */
-    }
-    const char *bytes = PQgetvalue(p->result, p->row, i);
-    if (!decode_value(c, PQftype(p->result, i), bytes, PQgetlength(p->result, p->row, i), into + c->offset))
-        return tkr_error_set(p->error, TASKER_PROTOCOL, "%s.%s cannot be decoded", entity->name, c->name);
-    if (c->has < TKR_ABSENT)
-        *(bool *)(into + c->has) = true;
-    return TASKER_OK;
-}
-
-static tasker_status decode_columns(place *p, const tkr_entity *entity, unsigned char *into)
-{
-    unsigned char *behind = into + room_of(entity) - MARK;
-    tasker_status status = TASKER_OK;
-    for (const tkr_column *c = entity->columns; c->name != NULL && status == TASKER_OK; c++) {
-        if (c->type != TKR_ROW) {
-            status = decode_column(p, entity, c, into);
+    const PGresult *result = b->result;
+    const bool jsonb = type == TKR_JSON && PQftype(result, i) == TKR_OID_JSONB;
+    const size_t stride = b->stride, offset = c->offset, has = c->has;
+    const int end = b->end;
+    int row = b->row;
+    for (; row < end; row++, into += stride) {
+        int length = PQgetlength(result, row, i);
+        if (length == 0 && PQgetisnull(result, row, i)) {
+            if (has == TKR_NOT_NULL)
+                break;
             continue;
         }
-        behind -= room_of(c->row);
-        void *inner = mark_item(behind);
-        memcpy(into + c->offset, &inner, sizeof inner);
-        status = decode_columns(p, c->row, inner);
+        if (!decode_value(type, jsonb, PQgetvalue(result, row, i), length, into + offset))
+            break;
+        if (has < TKR_ABSENT)
+            *(bool *)(into + has) = true;
+    }
+    return row;
+}
+
+static int decode_column(const batch *b, const tkr_column *c, int i, unsigned char *into)
+{
+    switch (c->type) {
+    case TKR_BOOL:
+        return decode_values(TKR_BOOL, b, c, i, into);
+    case TKR_INT4:
+        return decode_values(TKR_INT4, b, c, i, into);
+    case TKR_INT8:
+    case TKR_FLOAT8:
+        return decode_values(TKR_INT8, b, c, i, into);
+    case TKR_UUID:
+        return decode_values(TKR_UUID, b, c, i, into);
+    case TKR_TEXT:
+        return decode_values(TKR_TEXT, b, c, i, into);
+    case TKR_JSON:
+        return decode_values(TKR_JSON, b, c, i, into);
+    case TKR_TIME:
+        return decode_values(TKR_TIME, b, c, i, into);
+    case TKR_STATE:
+        return decode_values(TKR_STATE, b, c, i, into);
+    case TKR_ROW:
+        return b->row;
+    }
+    return b->row;
+}
+
+/* Marks the inner rows and points to them; the first of them. */
+static unsigned char *place_inner(batch *b, const tkr_column *c, unsigned char *into)
+{
+    unsigned char *first = b->behind + MARK, *inner = b->behind;
+    for (int row = b->row; row < b->end; row++, into += b->stride, inner += b->stride) {
+        void *marked = mark_item(inner);
+        memcpy(into + c->offset, &marked, sizeof marked);
+    }
+    return first;
+}
+
+static tasker_status decode_columns(batch *b, const tkr_entity *entity, unsigned char *into)
+{
+    tasker_status status = TASKER_OK;
+    b->behind = into + padded(entity->size);
+    for (const tkr_column *c = entity->columns; c->name != NULL && status == TASKER_OK; c++) {
+        if (c->type == TKR_ROW) {
+            status = decode_columns(b, c->row, place_inner(b, c, into));
+            continue;
+        }
+        int i = b->column++, row = decode_column(b, c, i, into);
+        if (row < b->end)
+            return tkr_error_set(b->error, TASKER_PROTOCOL, "%s.%s %s", entity->name, c->name,
+                                 PQgetisnull(b->result, row, i) ? "is NULL" : "cannot be decoded");
     }
     return status;
 }
 
 tasker_status tkr_decode_row(const PGresult *result, int row, const tkr_entity *entity, void *into, tasker_error *error)
 {
-    return decode_columns(&(place){result, row, 0, error}, entity, into);
+    return decode_columns(&(batch){.result = result, .row = row, .end = row + 1, .error = error}, entity, into);
 }
 
 tasker_status tkr_decode_one(PGresult *result, const tkr_entity *entity, tasker_error *error, void **out)
@@ -216,10 +272,12 @@ tasker_status tkr_decode_list(PGresult *result, const tkr_entity *entity, tasker
         return tkr_error_set(error, TASKER_OUT_OF_MEMORY, "out of memory");
     const void **items = (const void **)(list + 1);
     unsigned char *rows = (unsigned char *)(items + count);
-    for (size_t i = 0; i < count && status == TASKER_OK; i++) {
-        void *row = mark_item(rows + i * stride);
-        items[i] = row;
-        status = tkr_decode_row(result, (int)i, entity, row, error);
+    for (size_t i = 0; i < count && status == TASKER_OK; i += BATCH) {
+        size_t end = count - i < BATCH ? count : i + BATCH;
+        for (size_t j = i; j < end; j++)
+            items[j] = mark_item(rows + j * stride);
+        batch b = {.result = result, .row = (int)i, .end = (int)end, .stride = stride, .error = error};
+        status = decode_columns(&b, entity, rows + i * stride + MARK);
     }
     list->count = count;
     list->items = items;

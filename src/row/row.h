@@ -62,7 +62,7 @@ bool tkr_type_accepts(tkr_type type, uint32_t oid);
 /* Result has exactly the entity's columns, binary. PROTOCOL names the first that differs. */
 tasker_status tkr_check_columns(const struct pg_result *result, const tkr_entity *entity, tasker_error *error);
 
-/* One row into a struct of the caller's; text stays in the result. The entity has no inner rows. */
+/* One row into a zeroed struct of the caller's; text stays in the result. The entity has no inner rows. */
 tasker_status tkr_decode_row(const struct pg_result *result, int row, const tkr_entity *entity, void *into,
                              tasker_error *error);
 
