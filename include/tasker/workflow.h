@@ -48,6 +48,13 @@ TASKER_CALL tasker_workflow_create(tasker_db *db, const tasker_workflow_input *i
 /* Loads a whole workflow in one round trip. NOT_FOUND: no such task. The answer is yours, with all rows in it. */
 TASKER_CALL tasker_workflow_load(tasker_db *db, const tasker_uuid *task_uuid, const tasker_workflow **out);
 
+/*
+ * Deletes a task with its steps, edges, histories and annotations, in one flush and one transaction, whatever state they
+ * are in; also edges that lead to steps of other tasks. Waits for writes that are in progress on them. NOT_FOUND: no
+ * such task, or deleted already (a resend). Messages that speak of its steps stay where they are and find nothing.
+ */
+TASKER_CALL tasker_workflow_delete(tasker_db *db, const tasker_uuid *task_uuid);
+
 TASKER_END_DECLS
 
 #endif
