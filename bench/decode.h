@@ -40,3 +40,4 @@ void bare_free(bare *s);
 bool decode_text(const PGresult *result, tasker_task *rows);
 
 void measure_reads(bench *b);
+void measure_stream(bench *b, const char *conninfo);
