@@ -46,7 +46,7 @@ typedef struct tasker_task {
     tasker_json bypass_steps;
     tasker_json tags;
     tasker_json context;
-    tasker_text identity_hash; /* never absent */
+    tasker_text identity_hash; /* never absent; of UNIQUE the text of the task's own key. Compare it, do not read it */
     tasker_time created_at;
     tasker_time updated_at;
     tasker_text claim_id;
@@ -92,6 +92,8 @@ typedef struct tasker_task_input {
     int32_t priority; /* 0 */
     bool has_claim_timeout_seconds;
     int32_t claim_timeout_seconds; /* 60; above 0 */
+    tasker_identity identity; /* STRICT and KEY: create answers with the open task of that identity if there is one */
+    tasker_text identity_key; /* of KEY, and only there; not empty */
     uint64_t reserved[4];
 } tasker_task_input;
 
@@ -143,11 +145,22 @@ typedef struct tasker_task_patch {
  * Stores a task and the first row of its history, pending, in one statement. OK: stored, or it was there already under
  * this very key (a resend). NOT_FOUND: no kind of that name; a transaction goes on. REFERENCE_MISSING: no kind of that
  * key. The row is yours.
+ *
+ * With identity STRICT or KEY the answer is OK with the open task of that identity if there is one, else with a new
+ * one; the row's key tells which. Open are the states pending and in_progress; after that the next call creates anew.
+ * However many ask at once, there is one task: each waits until the one before has ended its transaction, so end yours
+ * soon, and create several in one order. The identity is that of tasker_task_hash_identity over the context that is
+ * stored, the default_context included; the limits hold for both together. It takes one round trip more.
+ * BUSY: the transaction, or the session's default, is not READ COMMITTED; under an older snapshot nobody can tell who
+ * was first. DUPLICATE: the database keeps identity_hash unique, ours do not, and a closed task has it.
  */
 TASKER_CALL tasker_task_create(tasker_db *db, const tasker_task_input *input, const tasker_task **out);
 
 /* NOT_FOUND: no such key. */
 TASKER_CALL tasker_task_get(tasker_db *db, const tasker_uuid *task_uuid, const tasker_task **out);
+
+/* The open task of this identity_hash (the newest, should an old one have been reset), else the newest; else NULL. */
+TASKER_CALL tasker_task_find_by_identity(tasker_db *db, tasker_text identity_hash, const tasker_task **out);
 
 /* Orders: OLDEST, NEWEST, LEAST_RECENT and MOST_RECENT (by updated_at), PRIORITY (highest first, then oldest). */
 TASKER_CALL tasker_task_query(tasker_db *db, const tasker_task_filter *filter, const tasker_page *page,
@@ -170,20 +183,21 @@ TASKER_CALL tasker_task_exists(tasker_db *db, const tasker_task_filter *filter, 
 TASKER_CALL tasker_task_get_states(tasker_db *db, const tasker_uuid *task_uuids, size_t count, tasker_state *out);
 
 /*
- * The identity_hash of STRICT and KEY: 64 lower-case hex digits and NUL, the SHA-256 of these bytes one after the other:
+ * The identity_hash of STRICT and KEY: 64 lower-case hex digits and NUL, the SHA-256 of these bytes in a row:
  *
  *     STRICT  "tasker-identity-1:strict:", the 16 bytes of named_task_uuid, the context in canonical form
  *     KEY     "tasker-identity-1:key:", the 16 bytes of named_task_uuid, the bytes of the key
  *
  * The canonical form is that of RFC 8785 (members sorted, no white space, the shortest escapes, 1.0 and 1e0 as 1), but
  * numbers keep all their digits. So contexts are told apart exactly where jsonb does: not by the order of members, by
- * white space or by the spelling of a number; of a member that is given twice the last one counts. An absent context adds
- * no byte and is not {}: the row tells NULL from {} too, and who has a row can always recompute its hash from it.
+ * white space or by the spelling of a number; of a member that is given twice the last one counts. An absent context
+ * adds no byte and is not {}: the row tells NULL from {} too, and who has a row can recompute its hash from it, as long
+ * as nobody has changed the context: a task stays the one that it was created as.
  *
- * INVALID_ARGUMENT: named_task_uuid is nil or missing. UNIQUE: such a task has no hash that arguments determine. KEY: the
- * key is absent, empty or not UTF-8. STRICT: a key is given, the context is no JSON object. LIMIT_EXCEEDED: the context
- * has more than 255 MiB or a value in more than 1000 containers. Also OUT_OF_MEMORY. Pure; may be called from any
- * thread.
+ * INVALID_ARGUMENT: named_task_uuid is nil or missing. UNIQUE: such a task has no hash that arguments determine. KEY:
+ * the key is absent, empty or not UTF-8. STRICT: a key is given, the context is no JSON object. LIMIT_EXCEEDED: the
+ * context has more than 255 MiB or a value in more than 1000 containers. Also OUT_OF_MEMORY. Pure; may be called from
+ * any thread.
  */
 TASKER_CALL tasker_task_hash_identity(const tasker_uuid *named_task_uuid, tasker_identity identity, tasker_json context,
                                       tasker_text key, char out[TASKER_IDENTITY_SIZE]);

@@ -22,7 +22,7 @@ typedef struct tasker_workflow_input {
 /* What was made. The steps stand in the definition's order. */
 typedef struct tasker_workflow_ids {
     tasker_uuid task_uuid;
-    bool existed; /* a task of this key was there already: a resend */
+    bool existed; /* a task of this key was there already, a resend, or an open one of this identity */
     size_t step_count;
     const tasker_uuid *workflow_step_uuids;
 } tasker_workflow_ids;
@@ -42,6 +42,11 @@ typedef struct tasker_workflow {
  * the type or one of its steps is not registered. A call that is sent again with the same task.task_uuid after
  * IN_DOUBT answers OK with the ids that are stored. DUPLICATE: that key belongs to a workflow of another type or with
  * other steps; nothing is written, the type is not registered either. The answer is yours.
+ *
+ * With task.identity STRICT or KEY the answer is OK with the open workflow of that identity if there is one: existed is
+ * set, the ids are its own. What tasker_task_create says about identities holds here too; it takes one round trip more,
+ * two where the workflow exists. DUPLICATE: it has other steps than the definition; no task is made, but what was
+ * missing of the type is.
  */
 TASKER_CALL tasker_workflow_create(tasker_db *db, const tasker_workflow_input *input, const tasker_workflow_ids **out);
 

@@ -33,7 +33,8 @@ tasker_status tasker_definition_levels(const tasker_definition *definition, task
     return TASKER_OK;
 }
 
-void tkr_add_registration(tkr_call *call, const tkr_plan *p, const tasker_uuid *unless_task)
+void tkr_add_registration(tkr_call *call, const tkr_plan *p, const tasker_uuid *named_task_uuid,
+                          const tasker_uuid *unless_task)
 {
     size_t n = p->step_count, systems = p->system_count;
     tasker_uuid *ids = tkr_keep(call, (2 + systems + 2 * n) * sizeof *ids);
@@ -43,8 +44,8 @@ void tkr_add_registration(tkr_call *call, const tkr_plan *p, const tasker_uuid *
     tkr_add_definition_register__namespace(call, &ids[0], p->namespace_name, unless_task);
     if (systems > 0)
         tkr_add_definition_register__systems(call, system_ids, systems, p->distinct_systems, systems, unless_task);
-    tkr_add_definition_register__task(call, &ids[1], p->namespace_name, p->name, p->version, p->description,
-                                      p->configuration, unless_task);
+    tkr_add_definition_register__task(call, named_task_uuid != NULL ? named_task_uuid : &ids[1], p->namespace_name,
+                                      p->name, p->version, p->description, p->configuration, unless_task);
     if (n == 0)
         return;
     tkr_add_definition_register__steps(call, step_ids, n, p->names, n, p->systems, n, p->descriptions, n, unless_task);
@@ -77,7 +78,7 @@ tasker_status tasker_definition_register(tasker_db *db, const tasker_definition 
         call.status = tkr_plan_make(definition, NULL, 0, &db->limits, call.error, &plan);
     if (call.status != TASKER_OK)
         return tkr_abandon(&call);
-    tkr_add_registration(&call, &plan, NULL);
+    tkr_add_registration(&call, &plan, NULL, NULL);
     tkr_add_named_task_find_by_name(&call, plan.namespace_name, plan.name, plan.version);
     tkr_plan_free(&plan); /* everything is encoded now */
     return tkr_run(&call, finish_register, out);

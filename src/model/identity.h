@@ -1,19 +1,38 @@
 /* SPDX-License-Identifier: MIT */
-/* What makes two tasks the same one. */
+/*
+ * What makes two tasks the same one, and creating such a task: the kind is read in a first round, because the hash
+ * needs its key and what is stored its default context (src/sql/identity.sql).
+ */
 #pragma once
+#include "statement/call.h"
 #include "tasker/task.h"
 
 typedef struct tkr_identity {
     char hash[TASKER_IDENTITY_SIZE];
     int64_t lock; /* its first 64 bits: the advisory lock under which it is looked for and made */
+    tasker_uuid named_task_uuid;
+    tasker_json context; /* as it is to be stored: laid over the kind's default */
 } tkr_identity;
 
-/*
- * OK, or INVALID_ARGUMENT: identity and key do not go together, or the key is not UTF-8; error may be NULL. Whether the
- * key is too long is not looked at.
- */
-tasker_status tkr_identity_check(tasker_identity identity, tasker_text key, tasker_error *error);
+/* False, with the call refused: identity and identity_key do not go together, or the key is too long or not UTF-8. */
+bool tkr_check_identity(tkr_call *call, const tasker_task_input *input);
 
-/* Of arguments that have been checked, STRICT or KEY. The statuses of tkr_json_canonical. */
-tasker_status tkr_identity_make(const tasker_uuid *named_task_uuid, tasker_identity identity, tasker_json context,
-                                tasker_text key, tasker_error *error, tkr_identity *out);
+/*
+ * For finishes: reads answer i, which is task_create__kind's, and makes the identity of such an input. unregistered is
+ * the key of a kind that is not there; NULL: NOT_FOUND then. BUSY: in this transaction a lock does not help.
+ */
+tasker_status tkr_identify(tkr_call *call, uint32_t i, const tasker_task_input *input, const tasker_uuid *unregistered,
+                           tkr_identity *out);
+
+/* Creates a task that has an identity other than UNIQUE; the key has been chosen and all else been checked. */
+tasker_status tkr_create_identified(tkr_call *call, const tasker_task_input *input, const tasker_uuid *task_uuid,
+                                    void *out);
+
+/* The message of DUPLICATE. */
+extern const char tkr_identity_taken[];
+
+/* ---- task.c ---- */
+
+/* Adds task_create, checking everything; identity NULL: UNIQUE. */
+void tkr_add_new_task(tkr_call *call, const tasker_task_input *input, const tasker_uuid *task_uuid,
+                      const tkr_identity *identity);

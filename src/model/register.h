@@ -4,5 +4,9 @@
 #include "model/plan.h"
 #include "statement/call.h"
 
-/* Adds up to five statements; what exists already is left alone. They do nothing when that task is there (NULL: none). */
-void tkr_add_registration(tkr_call *call, const tkr_plan *plan, const tasker_uuid *unless_task);
+/*
+ * Adds up to five statements; what exists already is left alone. They do nothing when that task is there (NULL: none). A
+ * type that is new gets this key (NULL: any).
+ */
+void tkr_add_registration(tkr_call *call, const tkr_plan *plan, const tasker_uuid *named_task_uuid,
+                          const tasker_uuid *unless_task);

@@ -2,6 +2,7 @@
 #include "tasker/task.h"
 #include <string.h>
 #include "model/cursor.h"
+#include "model/identity.h"
 #include "model/registry.h"
 #include "statements.h"
 #include "value/error.h"
@@ -77,19 +78,23 @@ static void check_json(tkr_call *call, const tasker_task_input *input)
     tkr_check_shape(call, "bypass_steps", input->bypass_steps, TASKER_JSON_SHAPE_ARRAY);
 }
 
-static void add_create(tkr_call *call, const tasker_task_input *input)
+void tkr_add_new_task(tkr_call *call, const tasker_task_input *input, const tasker_uuid *task_uuid,
+                      const tkr_identity *identity)
 {
-    tasker_uuid key = tkr_key(call, &input->task_uuid), transition_uuid;
-    const tasker_uuid *named_task_uuid = tkr_given(&input->named_task_uuid);
+    tasker_uuid transition_uuid;
+    const tasker_uuid *named_task_uuid =
+        identity != NULL ? &identity->named_task_uuid : tkr_given(&input->named_task_uuid);
     if (named_task_uuid == NULL && input->name.ptr == NULL)
         tkr_refuse(call, TASKER_INVALID_ARGUMENT, "named_task_uuid or name is required");
     check_claim_timeout(call, input);
     if (!tkr_new_ids(call, 1, &transition_uuid))
         return;
-    tkr_add_task_create(call, &key, named_task_uuid, input->namespace_name, input->name, input->version,
+    tkr_add_task_create(call, task_uuid, named_task_uuid, input->namespace_name, input->name, input->version,
                         &transition_uuid, TKR_IF_HAS(input, requested_at), input->initiator, input->source_system,
-                        input->reason, input->reference_id, input->context, input->tags, input->bypass_steps,
-                        TKR_IF_HAS(input, priority), TKR_IF_HAS(input, claim_timeout_seconds));
+                        input->reason, input->reference_id, identity != NULL ? identity->context : input->context,
+                        input->tags, input->bypass_steps, TKR_IF_HAS(input, priority),
+                        TKR_IF_HAS(input, claim_timeout_seconds),
+                        tasker_text_of(identity != NULL ? identity->hash : NULL));
     check_json(call, input);
 }
 
@@ -100,7 +105,13 @@ tasker_status tasker_task_create(tasker_db *db, const tasker_task_input *input, 
         *out = NULL;
     if (!tkr_check_input(&call, input, TKR_RESERVED(input)))
         return tkr_abandon_for_pointer(&call, out);
-    add_create(&call, input);
+    tasker_uuid key = tkr_key(&call, &input->task_uuid);
+    tkr_check_identity(&call, input);
+    tkr_add_new_task(&call, input, &key, NULL);
+    if (input->identity != TASKER_IDENTITY_UNIQUE) {
+        tkr_take_back(&call);
+        return tkr_create_identified(&call, input, &key, out);
+    }
     create c = {.by_name = tkr_given(&input->named_task_uuid) == NULL};
     memcpy(call.context, &c, sizeof c);
     return tkr_run(&call, finish_create, out);
@@ -202,6 +213,13 @@ tasker_status tasker_task_exists(tasker_db *db, const tasker_task_filter *filter
     return tkr_get_exists(&call, out);
 }
 
+tasker_status tasker_task_find_by_identity(tasker_db *db, tasker_text identity_hash, const tasker_task **out)
+{
+    tkr_call call = tkr_begin(db);
+    tkr_add_task_find_by_identity(&call, identity_hash);
+    return tkr_find(&call, out);
+}
+
 tasker_status tasker_task_get_states(tasker_db *db, const tasker_uuid *task_uuids, size_t count, tasker_state *out)
 {
     tkr_call call = tkr_begin(db);
@@ -239,6 +257,8 @@ tasker_status tasker_task_update(tasker_db *db, const tasker_uuid *task_uuid, co
     if (!tasker_uuid_is_nil(&input->named_task_uuid) || input->namespace_name.ptr != NULL || input->name.ptr != NULL ||
         input->version.ptr != NULL)
         tkr_refuse(&call, TASKER_INVALID_ARGUMENT, "the kind of a task cannot be changed");
+    if (input->identity != TASKER_IDENTITY_UNIQUE || input->identity_key.ptr != NULL)
+        tkr_refuse(&call, TASKER_INVALID_ARGUMENT, "the identity of a task cannot be changed");
     check_claim_timeout(&call, input);
     tkr_add_task_update(&call, task_uuid, TKR_IF_HAS(input, requested_at), input->initiator, input->source_system,
                         input->reason, input->reference_id, input->context, input->tags, input->bypass_steps,

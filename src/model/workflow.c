@@ -2,12 +2,13 @@
 /* Creating a workflow in one flush. Loading one stands in workflow_load.c. */
 #include "tasker/workflow.h"
 #include <string.h>
+#include "model/identity.h"
 #include "model/register.h"
 #include "model/registry.h"
 #include "statements.h"
 #include "value/error.h"
 
-enum { CLAIM_TIMEOUT_SECONDS = 60 };
+enum { CLAIM_TIMEOUT_SECONDS = 60, TRIES = 4 };
 
 typedef struct found_step {
     bool same_type;
@@ -34,13 +35,32 @@ static const tkr_column missing_columns[] = {
 };
 const tkr_entity tkr_entity_missing_step = {"missing_step", sizeof(missing_step), missing_columns};
 
-/* Lives as long as the call; the plan's texts are the caller's. */
-typedef struct creation {
-    tkr_plan plan;
+typedef struct made_task {
+    bool made;
     tasker_uuid task_uuid;
+} made_task;
+static const tkr_column made_columns[] = {
+    TKR_COLUMN(made_task, made),
+    TKR_COLUMN(made_task, task_uuid),
+    TKR_END_COLUMNS,
+};
+const tkr_entity tkr_entity_made_task = {"made_task", sizeof(made_task), made_columns};
+
+/* The rounds: with an identity first the type; the flush; and where that made nothing, a look at why. */
+typedef enum stage { STAGE_KIND, STAGE_FLUSH, STAGE_LOOK } stage;
+
+/* Lives as long as the call; the plan's texts are the caller's, and so is the input, since this call is not queued. */
+typedef struct creation {
+    const tasker_workflow_input *input;
+    tkr_plan plan;
+    tasker_uuid key;         /* of the task, should it be made */
+    tasker_uuid new_type;    /* and of the type */
+    tasker_uuid task_uuid;   /* the task that is made or there */
+    tkr_identity identity;   /* all zero: UNIQUE */
     tasker_uuid *step_uuids; /* in the definition's order */
     uint32_t created;        /* which statement inserts the task */
-    bool looked;
+    stage stage;
+    int tries;
 } creation;
 
 /* ---- the answer ---- */
@@ -63,6 +83,11 @@ static bool same_text(tasker_text a, tasker_text b)
     return a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0;
 }
 
+static const char *taken(const creation *c)
+{
+    return c->input->task.identity == TASKER_IDENTITY_UNIQUE ? "task_uuid" : "task_uuid or identity";
+}
+
 /* Whether the task that is there is of this type and has as many steps. */
 static tasker_status match_type(tkr_call *call, const creation *c)
 {
@@ -75,7 +100,7 @@ static tasker_status match_type(tkr_call *call, const creation *c)
     if (first.same_type && (first.name.ptr != NULL ? rows : 0) == p->step_count)
         return TASKER_OK;
     return tkr_error_set(call->error, TASKER_DUPLICATE,
-                         "this task_uuid is taken by a workflow that is not %zu steps of \"%.*s/%.*s:%.*s\"",
+                         "this %s is taken by a workflow that is not %zu steps of \"%.*s/%.*s:%.*s\"", taken(c),
                          p->step_count, (int)p->namespace_name.len, p->namespace_name.ptr, (int)p->name.len,
                          p->name.ptr, (int)p->version.len, p->version.ptr);
 }
@@ -105,44 +130,10 @@ static tasker_status match_found(tkr_call *call, creation *c)
                 c->step_uuids[i] = f.workflow_step_uuid;
         }
         if (!matched)
-            return tkr_error_set(call->error, TASKER_DUPLICATE,
-                                 "this task_uuid is taken by a workflow without step \"%.*s\"",
-                                 (int)c->plan.names[i].len, c->plan.names[i].ptr);
+            return tkr_error_set(call->error, TASKER_DUPLICATE, "this %s is taken by a workflow without step \"%.*s\"",
+                                 taken(c), (int)c->plan.names[i].len, c->plan.names[i].ptr);
     }
     return give_ids(call, c, true);
-}
-
-static tasker_status tell_missing(tkr_call *call, const creation *c)
-{
-    missing_step m;
-    const tkr_plan *p = &c->plan;
-    tasker_status status = tkr_read_row(call, 1, 0, &m);
-    if (status != TASKER_OK)
-        return status;
-    if (!m.task_registered)
-        return tkr_error_set(call->error, TASKER_NOT_FOUND, "task type \"%.*s/%.*s:%.*s\" is not registered",
-                             (int)p->namespace_name.len, p->namespace_name.ptr, (int)p->name.len, p->name.ptr,
-                             (int)p->version.len, p->version.ptr);
-    if (!m.has_first_missing)
-        return tkr_error_set(call->error, TASKER_CONFLICT, "the task's type changed meanwhile");
-    call->error->item = m.first_missing;
-    tasker_text name = p->names[m.first_missing];
-    return tkr_error_set(call->error, TASKER_NOT_FOUND, "step \"%.*s\" is not registered", (int)name.len, name.ptr);
-}
-
-static tasker_status finish_create(tkr_call *call)
-{
-    creation *c = call->state;
-    const tkr_plan *p = &c->plan;
-    if (!c->looked && tkr_affected(call, c->created) == 1)
-        return give_ids(call, c, false);
-    if (c->looked)
-        return tkr_rows(call, 0) > 0 ? match_found(call, c) : tell_missing(call, c);
-    c->looked = true;
-    tkr_add_workflow_create__found(call, &c->task_uuid, p->namespace_name, p->name, p->version);
-    tkr_add_workflow_create__missing(call, p->namespace_name, p->name, p->version, p->names, p->step_count, p->systems,
-                                     p->step_count);
-    return TASKER_AGAIN;
 }
 
 /* ---- the flush ---- */
@@ -155,34 +146,37 @@ static void check_task(tkr_call *call, const tasker_task_input *t)
         tkr_refuse(call, TASKER_INVALID_ARGUMENT, "the type of a workflow's task is its definition's");
     if (t->has_claim_timeout_seconds && t->claim_timeout_seconds <= 0)
         tkr_refuse(call, TASKER_INVALID_ARGUMENT, "claim_timeout_seconds is not above 0");
+    tkr_check_identity(call, t);
     tkr_check_shape(call, "context", t->context, TASKER_JSON_SHAPE_OBJECT);
     tkr_check_shape(call, "tags", t->tags, TASKER_JSON_SHAPE_CONTAINER);
     tkr_check_shape(call, "bypass_steps", t->bypass_steps, TASKER_JSON_SHAPE_ARRAY);
 }
 
 /* What has just been registered need not be looked for. */
-static void add_task(tkr_call *call, creation *c, const tasker_workflow_input *input, tasker_text identity)
+static void add_task(tkr_call *call, creation *c, const tasker_uuid *transition_uuid)
 {
     const tkr_plan *p = &c->plan;
-    const tasker_task_input *t = &input->task;
-    size_t n = input->registered ? p->step_count : 0;
+    const tasker_task_input *t = &c->input->task;
+    size_t n = c->input->registered ? p->step_count : 0;
+    bool unique = t->identity == TASKER_IDENTITY_UNIQUE;
     c->created = call->part_count;
-    tkr_add_workflow_create(call, &c->task_uuid, identity, p->namespace_name, p->name, p->version, p->names, n,
-                            p->systems, n, t->has_requested_at ? &t->requested_at : NULL, t->initiator,
-                            t->source_system, t->reason, t->bypass_steps, t->tags, t->context, t->reference_id,
-                            t->has_priority ? t->priority : 0,
-                            t->has_claim_timeout_seconds ? t->claim_timeout_seconds : CLAIM_TIMEOUT_SECONDS);
+    tkr_add_workflow_create(
+        call, &c->key, transition_uuid, p->namespace_name, p->name, p->version, p->names, n, p->systems, n,
+        t->has_requested_at ? &t->requested_at : NULL, t->initiator, t->source_system, t->reason, t->bypass_steps,
+        t->tags, unique ? t->context : c->identity.context, t->reference_id, t->has_priority ? t->priority : 0,
+        t->has_claim_timeout_seconds ? t->claim_timeout_seconds : CLAIM_TIMEOUT_SECONDS,
+        tasker_text_of(unique ? NULL : c->identity.hash), unique ? NULL : &c->identity.named_task_uuid);
 }
 
-static void add_steps(tkr_call *call, const creation *c, tasker_text identity, const tasker_uuid *transitions)
+static void add_steps(tkr_call *call, const creation *c, const tasker_uuid *made, const tasker_uuid *transitions)
 {
     const tkr_plan *p = &c->plan;
     size_t n = p->step_count;
-    tkr_add_workflow_create__steps(call, &c->task_uuid, identity, c->step_uuids, n, transitions, n, p->names, n,
-                                   p->systems, n, p->retryables, n, p->skippables, n, p->retry_limits, n, p->inputs, n);
+    tkr_add_workflow_create__steps(call, &c->key, made, c->step_uuids, n, transitions, n, p->names, n, p->systems, n,
+                                   p->retryables, n, p->skippables, n, p->retry_limits, n, p->inputs, n);
 }
 
-static void add_edges(tkr_call *call, const creation *c, tasker_text identity, tasker_uuid *edges, tasker_uuid *ends)
+static void add_edges(tkr_call *call, const creation *c, const tasker_uuid *made, tasker_uuid *edges, tasker_uuid *ends)
 {
     const tkr_plan *p = &c->plan;
     size_t e = p->edge_count;
@@ -190,28 +184,130 @@ static void add_edges(tkr_call *call, const creation *c, tasker_text identity, t
         ends[i] = c->step_uuids[p->from[i]];
         ends[e + i] = c->step_uuids[p->to[i]];
     }
-    tkr_add_workflow_create__edges(call, &c->task_uuid, identity, edges, e, ends, e, ends + e, e, p->edge_names, e);
+    tkr_add_workflow_create__edges(call, &c->key, made, edges, e, ends, e, ends + e, e, p->edge_names, e);
 }
 
-/* Keys ascend from parents to children, so that locking steps in key order locks parents first. */
-static void add_creation(tkr_call *call, creation *c, const tasker_workflow_input *input)
+/*
+ * The task's first transition has a key that only this try knows; it gates the rest. Keys ascend from parents to
+ * children, so that locking steps in key order locks parents first.
+ */
+static void add_creation(tkr_call *call, creation *c)
 {
-    size_t n = c->plan.step_count, e = c->plan.edge_count, count = 2 + 2 * n + e;
+    size_t n = c->plan.step_count, e = c->plan.edge_count, count = 1 + 2 * n + e;
     tasker_uuid *ids = tkr_keep(call, (count + n + 2 * e) * sizeof *ids);
-    char *hash = tkr_keep(call, TASKER_UUID_TEXT_SIZE);
-    if (hash == NULL || !tkr_new_ids(call, count, ids))
+    if (ids == NULL || !tkr_new_ids(call, count, ids))
         return;
-    tasker_uuid *steps = ids + 2, *transitions = steps + n, *edges = transitions + n, *ends = ids + count + n;
+    tasker_uuid *steps = ids + 1, *transitions = steps + n, *edges = transitions + n, *ends = ids + count + n;
     c->step_uuids = ids + count;
     for (size_t k = 0; k < n; k++)
         c->step_uuids[c->plan.order[k]] = steps[k];
-    tasker_text identity = tasker_text_of(tasker_uuid_format(&ids[0], hash));
-    add_task(call, c, input, identity);
+    add_task(call, c, &ids[0]);
     if (n > 0)
-        add_steps(call, c, identity, transitions);
+        add_steps(call, c, &ids[0], transitions);
     if (e > 0)
-        add_edges(call, c, identity, edges, ends);
-    tkr_add_workflow_create__transition(call, &c->task_uuid, identity, &ids[1]);
+        add_edges(call, c, &ids[0], edges, ends);
+}
+
+/* The type is registered before the lock of the identity is taken: whoever holds that waits for nobody's type. */
+static void add_flush(tkr_call *call, creation *c)
+{
+    bool unique = c->input->task.identity == TASKER_IDENTITY_UNIQUE;
+    c->stage = STAGE_FLUSH;
+    if (!c->input->registered)
+        tkr_add_registration(call, &c->plan, unique ? NULL : &c->new_type, tkr_given(&c->input->task.task_uuid));
+    if (!unique)
+        tkr_add_task_create__lock(call, c->identity.lock);
+    add_creation(call, c);
+}
+
+/* ---- the rounds ---- */
+
+static void add_kind(tkr_call *call, const creation *c)
+{
+    const tkr_plan *p = &c->plan;
+    tkr_add_task_create__kind(call, p->configuration, NULL, p->namespace_name, p->name, p->version);
+}
+
+/* The type as statement i has read it; where it is not there, as this call will make it. */
+static tasker_status take_kind(tkr_call *call, creation *c, uint32_t i)
+{
+    tasker_status status = tkr_identify(call, i, &c->input->task, &c->new_type, &c->identity);
+    if (status != TASKER_OK)
+        return status;
+    add_flush(call, c);
+    return TASKER_AGAIN;
+}
+
+static void add_look(tkr_call *call, creation *c)
+{
+    const tkr_plan *p = &c->plan;
+    c->stage = STAGE_LOOK;
+    tkr_add_workflow_create__found(call, &c->task_uuid, p->namespace_name, p->name, p->version);
+    tkr_add_workflow_create__missing(call, p->namespace_name, p->name, p->version, p->names, p->step_count, p->systems,
+                                     p->step_count);
+    add_kind(call, c);
+}
+
+/* Made, or there already; no row: see what is there, or why it is not. */
+static tasker_status finish_flush(tkr_call *call, creation *c)
+{
+    made_task task = {.task_uuid = c->key};
+    tasker_status status = TASKER_OK;
+    if (tkr_rows(call, c->created) > 0)
+        status = tkr_read_row(call, c->created, 0, &task);
+    if (status != TASKER_OK)
+        return status;
+    c->task_uuid = task.task_uuid;
+    if (task.made)
+        return give_ids(call, c, false);
+    add_look(call, c);
+    return TASKER_AGAIN;
+}
+
+/* AGAIN: nothing is missing. */
+static tasker_status tell_missing(tkr_call *call, const creation *c)
+{
+    missing_step m;
+    const tkr_plan *p = &c->plan;
+    tasker_status status = tkr_read_row(call, 1, 0, &m);
+    if (status != TASKER_OK)
+        return status;
+    if (!m.task_registered)
+        return tkr_error_set(call->error, TASKER_NOT_FOUND, "task type \"%.*s/%.*s:%.*s\" is not registered",
+                             (int)p->namespace_name.len, p->namespace_name.ptr, (int)p->name.len, p->name.ptr,
+                             (int)p->version.len, p->version.ptr);
+    if (!m.has_first_missing)
+        return TASKER_AGAIN;
+    call->error->item = m.first_missing;
+    tasker_text name = p->names[m.first_missing];
+    return tkr_error_set(call->error, TASKER_NOT_FOUND, "step \"%.*s\" is not registered", (int)name.len, name.ptr);
+}
+
+static tasker_status finish_look(tkr_call *call, creation *c)
+{
+    tasker_uuid tried = c->identity.named_task_uuid;
+    bool vanished = !tasker_uuid_equal(&c->task_uuid, &c->key);
+    if (tkr_rows(call, 0) > 0)
+        return match_found(call, c);
+    tasker_status status = tell_missing(call, c);
+    if (status != TASKER_AGAIN)
+        return status;
+    if (c->input->task.identity == TASKER_IDENTITY_UNIQUE || ++c->tries == TRIES)
+        return tkr_error_set(call->error, TASKER_CONFLICT, "the task or its type changed meanwhile");
+    status = take_kind(call, c, 2);
+    if (status == TASKER_AGAIN && !vanished && tasker_uuid_equal(&tried, &c->identity.named_task_uuid))
+        return tkr_error_set(call->error, TASKER_DUPLICATE, "%s", tkr_identity_taken);
+    return status;
+}
+
+static tasker_status finish_create(tkr_call *call)
+{
+    creation *c = call->state;
+    if (c->stage == STAGE_KIND)
+        return take_kind(call, c, 0);
+    if (c->stage == STAGE_LOOK)
+        return finish_look(call, c);
+    return finish_flush(call, c);
 }
 
 tasker_status tasker_workflow_create(tasker_db *db, const tasker_workflow_input *input, const tasker_workflow_ids **out)
@@ -229,11 +325,15 @@ tasker_status tasker_workflow_create(tasker_db *db, const tasker_workflow_input 
     if (call.status != TASKER_OK)
         return tkr_abandon(&call);
     tkr_plan plan = c->plan; /* freed after the call, which frees c */
-    c->task_uuid = tkr_key(&call, &input->task.task_uuid);
+    c->key = tkr_key(&call, &input->task.task_uuid);
+    c->input = input;
     call.state = c;
-    if (!input->registered)
-        tkr_add_registration(&call, &c->plan, tkr_given(&input->task.task_uuid));
-    add_creation(&call, c, input);
+    add_flush(&call, c);
+    if (input->task.identity != TASKER_IDENTITY_UNIQUE && tkr_new_ids(&call, 1, &c->new_type)) {
+        tkr_take_back(&call); /* everything has been checked */
+        c->stage = STAGE_KIND;
+        add_kind(&call, c);
+    }
     tasker_status status = tkr_run(&call, finish_create, out);
     tkr_plan_free(&plan);
     return status;

@@ -1,45 +1,68 @@
 -- SPDX-License-Identifier: MIT
--- Creating whole workflows. The statements travel in one flush. The first inserts the task, or does nothing: because it
--- is there already (a resend) or because its type is not registered. All others are gated by the identity that only
--- this very try has, so they do nothing then, either.
+-- Creating whole workflows. The statements travel in one flush. The first inserts the task and the first row of its
+-- history, or does nothing: because the task is there already (a resend, or one of this identity) or because its type
+-- is not registered. All others are gated by that row, whose key only this very try has, so they do nothing then, either.
 --
 -- OFFSET 0 keeps the look-up of one name what it is: flattened into the join it was planned by system alone, and every
 -- name was compared with all names of its system.
 
 -- The context of the type's configuration lies below the task's own, key by key. Names are given when they may be
--- missing.
--- name: workflow_create writes none (task_uuid uuid, identity_hash text, namespace_name text, name text, version text, step_names text[], step_systems text[], requested_at timestamp?, initiator text(128)?, source_system text(128)?, reason text(128)?, bypass_steps json?, tags jsonb?, context jsonb?, reference_id text(255)?, priority int4, claim_timeout_seconds int4)
-INSERT INTO {schema}.tasker_tasks
-       (task_uuid, named_task_uuid, complete, requested_at, initiator, source_system, reason, bypass_steps, tags,
-        context, identity_hash, reference_id, priority, claim_timeout_seconds, created_at, updated_at)
-SELECT $1, nt.named_task_uuid, false, coalesce($8, n.now), $9, $10, $11, $12, $13,
-       CASE WHEN jsonb_typeof(nt.configuration -> 'default_context') = 'object'
-            THEN (nt.configuration -> 'default_context') || coalesce($14, '{}') ELSE $14 END,
-       $2, $15, $16, $17, n.now, n.now
-  FROM {schema}.tasker_named_tasks nt
-  JOIN {schema}.tasker_task_namespaces ns ON ns.task_namespace_uuid = nt.task_namespace_uuid
- CROSS JOIN (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) n
- WHERE ns.name = $3
-   AND nt.name = $4
-   AND nt.version = $5
-   AND NOT EXISTS (
-       SELECT FROM unnest($6::text[], $7::text[]) AS i (name, system)
-        WHERE NOT EXISTS (
-              SELECT FROM {schema}.tasker_named_steps np
-               WHERE np.name = i.name
-                 AND np.dependent_system_uuid = (SELECT ds.dependent_system_uuid
-                                                   FROM {schema}.tasker_dependent_systems ds
-                                                  WHERE ds.name = i.system)
-              OFFSET 0))
-ON CONFLICT DO NOTHING;
+-- missing. With an identity_hash the type has been looked up and the context laid over before (see identity.sql).
+-- name: workflow_create writes one made_task (task_uuid uuid, transition_uuid uuid, namespace_name text, name text,
+--   version text, step_names text[], step_systems text[], requested_at timestamp?, initiator text(128)?, source_system text(128)?,
+--   reason text(128)?, bypass_steps json?, tags jsonb?, context jsonb?, reference_id text(255)?, priority int4,
+--   claim_timeout_seconds int4, identity_hash text?, named_task_uuid uuid?)
+WITH there AS (
+    SELECT {same_task} AS task_uuid
+      FROM (SELECT $1 AS task_uuid, $18 AS identity_hash) w
+), made AS (
+    INSERT INTO {schema}.tasker_tasks
+           (task_uuid, named_task_uuid, complete, requested_at, initiator, source_system, reason, bypass_steps, tags,
+            context, identity_hash, reference_id, priority, claim_timeout_seconds, created_at, updated_at)
+    SELECT $1, nt.named_task_uuid, false, coalesce($8, n.now), $9, $10, $11, $12, $13,
+           CASE WHEN $18 IS NULL AND jsonb_typeof(nt.configuration -> 'default_context') = 'object'
+                THEN (nt.configuration -> 'default_context') || coalesce($14, '{}') ELSE $14 END,
+           coalesce($18, $1::text), $15, $16, $17, n.now, n.now
+      FROM {schema}.tasker_named_tasks nt
+      JOIN {schema}.tasker_task_namespaces ns ON ns.task_namespace_uuid = nt.task_namespace_uuid
+     CROSS JOIN (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) n
+     CROSS JOIN there
+     WHERE there.task_uuid IS NULL
+       AND ns.name = $3
+       AND nt.name = $4
+       AND nt.version = $5
+       AND nt.named_task_uuid = coalesce($19, nt.named_task_uuid)
+       AND NOT EXISTS (
+           SELECT FROM unnest($6::text[], $7::text[]) AS i (name, system)
+            WHERE NOT EXISTS (
+                  SELECT FROM {schema}.tasker_named_steps np
+                   WHERE np.name = i.name
+                     AND np.dependent_system_uuid = (SELECT ds.dependent_system_uuid
+                                                       FROM {schema}.tasker_dependent_systems ds
+                                                      WHERE ds.name = i.system)
+                  OFFSET 0))
+    ON CONFLICT DO NOTHING
+    RETURNING task_uuid, created_at
+), first_transition AS (
+    INSERT INTO {schema}.tasker_task_transitions
+           (task_transition_uuid, task_uuid, to_state, sort_key, most_recent, created_at, updated_at)
+    SELECT $2, m.task_uuid, 'pending', 1, true, m.created_at, m.created_at
+      FROM made m
+)
+SELECT true AS made, m.task_uuid AS task_uuid
+  FROM made m
+UNION ALL
+SELECT false, there.task_uuid
+  FROM there
+ WHERE there.task_uuid IS NOT NULL;
 
 -- A name that has gone since it was looked for is NULL and refuses the whole.
--- name: workflow_create__steps writes none (task_uuid uuid, identity_hash text, step_uuids uuid[], transition_uuids uuid[], names text[], systems text[], retryables bool[], skippables bool[], retry_limits int4[], inputs jsonb[])
+-- name: workflow_create__steps writes none (task_uuid uuid, transition_uuid uuid, step_uuids uuid[], transition_uuids uuid[], names text[], systems text[], retryables bool[], skippables bool[], retry_limits int4[], inputs jsonb[])
 WITH input AS MATERIALIZED (
-    SELECT i.*, np.named_step_uuid, k.created_at AS now
+    SELECT i.*, np.named_step_uuid, made.created_at AS now
       FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::bool[], $8::bool[], $9::int4[], $10::jsonb[])
            AS i (step_uuid, transition_uuid, name, system, retryable, skippable, retry_limit, inputs)
-      JOIN {schema}.tasker_tasks k ON k.task_uuid = $1 AND k.identity_hash = $2
+      JOIN {schema}.tasker_task_transitions made ON made.task_transition_uuid = $2 AND made.task_uuid = $1
       LEFT JOIN {schema}.tasker_dependent_systems ds ON ds.name = i.system
       LEFT JOIN LATERAL (
            SELECT np.named_step_uuid
@@ -61,19 +84,12 @@ SELECT i.transition_uuid, i.step_uuid, 'pending', 1, true, i.now, i.now
   FROM input i
  ORDER BY i.step_uuid;
 
--- name: workflow_create__edges writes none (task_uuid uuid, identity_hash text, edge_uuids uuid[], from_uuids uuid[], to_uuids uuid[], names text[])
+-- name: workflow_create__edges writes none (task_uuid uuid, transition_uuid uuid, edge_uuids uuid[], from_uuids uuid[], to_uuids uuid[], names text[])
 INSERT INTO {schema}.tasker_workflow_step_edges
        (workflow_step_edge_uuid, from_step_uuid, to_step_uuid, name, created_at, updated_at)
-SELECT i.edge_uuid, i.from_uuid, i.to_uuid, i.name, k.created_at, k.created_at
+SELECT i.edge_uuid, i.from_uuid, i.to_uuid, i.name, made.created_at, made.created_at
   FROM unnest($3::uuid[], $4::uuid[], $5::uuid[], $6::text[]) AS i (edge_uuid, from_uuid, to_uuid, name)
-  JOIN {schema}.tasker_tasks k ON k.task_uuid = $1 AND k.identity_hash = $2;
-
--- name: workflow_create__transition writes none (task_uuid uuid, identity_hash text, transition_uuid uuid)
-INSERT INTO {schema}.tasker_task_transitions
-       (task_transition_uuid, task_uuid, to_state, sort_key, most_recent, created_at, updated_at)
-SELECT $3, k.task_uuid, 'pending', 1, true, k.created_at, k.created_at
-  FROM {schema}.tasker_tasks k
- WHERE k.task_uuid = $1 AND k.identity_hash = $2;
+  JOIN {schema}.tasker_task_transitions made ON made.task_transition_uuid = $2 AND made.task_uuid = $1;
 
 -- The steps of a task that was there already; a task without steps is one row without key.
 -- name: workflow_create__found reads many found_step (task_uuid uuid, namespace_name text, name text, version text)

@@ -81,6 +81,12 @@ void tkr_call_add(tkr_call *call, uint32_t statement)
     call->parts[call->part_count++] = (tkr_part){&tkr_statements[statement], call->used, 0};
 }
 
+void tkr_take_back(tkr_call *call)
+{
+    call->part_count = 0;
+    call->used = 0;
+}
+
 void *tkr_keep(tkr_call *call, size_t size)
 {
     if (call->status != TASKER_OK)

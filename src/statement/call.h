@@ -89,6 +89,9 @@ tasker_uuid tkr_key(tkr_call *call, const tasker_uuid *given);
 /* count new ascending ids. */
 bool tkr_new_ids(tkr_call *call, size_t count, tasker_uuid *out);
 
+/* Takes back what was added: it was to be checked only. */
+void tkr_take_back(tkr_call *call);
+
 /* Memory that lives as long as the call; NULL, with the call refused: out of memory. */
 void *tkr_keep(tkr_call *call, size_t size);
 

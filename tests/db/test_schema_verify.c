@@ -34,8 +34,9 @@ static const change changes[] = {
     {"ALTER TABLE tasker_annotation_types ALTER annotation_type_id DROP DEFAULT", TASKER_SEVERITY_DAMAGE,
      "column tasker_annotation_types.annotation_type_id",
      "DEFAULT from sequence tasker_annotation_types_annotation_type_id_seq", "integer NOT NULL"},
-    {"ALTER TABLE tasker_tasks DROP CONSTRAINT tasker_tasks_identity_hash_unique", TASKER_SEVERITY_DAMAGE,
-     "constraint tasker_tasks.tasker_tasks_identity_hash_unique", "UNIQUE (identity_hash)", NULL},
+    {"ALTER TABLE tasker_workflow_step_edges DROP CONSTRAINT tasker_workflow_step_edges_from_to_unique",
+     TASKER_SEVERITY_DAMAGE, "constraint tasker_workflow_step_edges.tasker_workflow_step_edges_from_to_unique",
+     "UNIQUE (from_step_uuid, to_step_uuid)", NULL},
     {"ALTER TABLE tasker_workflow_steps DROP CONSTRAINT chk_workflow_steps_attempts,"
      " ADD CONSTRAINT chk_workflow_steps_attempts CHECK (attempts >= 0) NOT VALID",
      TASKER_SEVERITY_DAMAGE, "constraint tasker_workflow_steps.chk_workflow_steps_attempts", "CHECK ((attempts >= 0))",

@@ -2,8 +2,8 @@
 /* tasker_task_hash_identity. The hashes were made with Python's hashlib from bytes written down by hand. */
 #include "unit.h"
 
-#include "model/identity.h"
 #include "page.h"
+#include "tasker/task.h"
 
 static const tasker_uuid kind = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}};
 static const tasker_uuid other_kind = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 17}};
@@ -61,19 +61,6 @@ static void test_key(void **state)
     }
 }
 
-static void test_lock(void **state)
-{
-    tkr_identity made;
-    (void)state;
-    assert_int_equal(
-        tkr_identity_make(&kind, TASKER_IDENTITY_KEY, no_context, tasker_text_of(keys[0].what), NULL, &made),
-        TASKER_OK);
-    assert_string_equal(made.hash, keys[0].hash);
-    char first[17];
-    snprintf(first, sizeof first, "%016llx", (unsigned long long)made.lock);
-    assert_memory_equal(first, made.hash, 16);
-}
-
 static void test_refused(void **state)
 {
     static const struct {
@@ -91,6 +78,7 @@ static void test_refused(void **state)
         {TASKER_IDENTITY_STRICT, TASKER_JSON("{\"a\":\"\\u0000\"}"), {NULL, 0}, TASKER_INVALID_ARGUMENT},
         {TASKER_IDENTITY_KEY, {NULL, 0}, {NULL, 0}, TASKER_INVALID_ARGUMENT},
         {TASKER_IDENTITY_KEY, {NULL, 0}, {NULL, 3}, TASKER_INVALID_ARGUMENT},
+        {TASKER_IDENTITY_KEY, {NULL, 0}, TASKER_CLEAR, TASKER_INVALID_ARGUMENT},
         {TASKER_IDENTITY_KEY, {NULL, 0}, TASKER_TEXT(""), TASKER_INVALID_ARGUMENT},
         {TASKER_IDENTITY_KEY, {NULL, 0}, TASKER_TEXT("a\0b"), TASKER_INVALID_ARGUMENT},
         {TASKER_IDENTITY_KEY, {NULL, 0}, TASKER_TEXT("\xC3"), TASKER_INVALID_ARGUMENT},
@@ -118,7 +106,6 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_strict),
         cmocka_unit_test(test_key),
-        cmocka_unit_test(test_lock),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

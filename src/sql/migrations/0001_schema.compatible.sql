@@ -40,8 +40,6 @@ CREATE INDEX idx_tasker_named_steps_system_uuid ON {schema}.tasker_named_steps (
 
 -- tasker_tasks
 
-CREATE INDEX idx_tasker_tasks_identity_hash ON {schema}.tasker_tasks (identity_hash);
-
 CREATE INDEX idx_tasker_tasks_complete ON {schema}.tasker_tasks (complete);
 
 CREATE INDEX idx_tasker_tasks_completed_at ON {schema}.tasker_tasks (completed_at);

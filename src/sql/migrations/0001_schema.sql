@@ -213,8 +213,6 @@ CREATE TABLE {schema}.tasker_tasks (
     claimed_by            varchar,
 
     CONSTRAINT tasker_tasks_pkey PRIMARY KEY (task_uuid),
-    -- Create or find by identity. Hardening: without it two callers may create the same task.
-    CONSTRAINT tasker_tasks_identity_hash_unique UNIQUE (identity_hash),
     CONSTRAINT tasker_tasks_named_task_uuid_fkey
         FOREIGN KEY (named_task_uuid) REFERENCES {schema}.tasker_named_tasks (named_task_uuid),
     -- Hardening: a lease lasts some time, and a claim has both an owner and a time or neither.
@@ -225,6 +223,9 @@ WITH (fillfactor = 90, autovacuum_vacuum_threshold = 1000, autovacuum_analyze_th
 
 -- Tasks of a named task; the foreign key (deleting a named task).
 CREATE INDEX idx_tasker_tasks_named_task_uuid ON {schema}.tasker_tasks (named_task_uuid);
+
+-- Create or find by identity. Not unique: when the task is closed, another one of that identity may begin.
+CREATE INDEX idx_tasker_tasks_identity_hash ON {schema}.tasker_tasks (identity_hash);
 
 
 -- ---------------------------------------------------------------------------------------------------------------------
