@@ -204,8 +204,8 @@ TASKER_CALL tasker_task_hash_identity(const tasker_uuid *named_task_uuid, tasker
 
 /*
  * Changes what input gives of requested_at, priority, claim_timeout_seconds, the texts and the JSON; absent members
- * stay, TASKER_CLEAR stores NULL, JSON is replaced whole. The kind, the identity and the state stay; a kind in the
- * input is INVALID_ARGUMENT. The row as it is then. NOT_FOUND: no such key.
+ * stay, TASKER_CLEAR stores NULL, JSON is replaced whole. The kind, the identity and the state stay; a kind or identity
+ * in the input is INVALID_ARGUMENT. The row as it is then. NOT_FOUND: no such key.
  */
 TASKER_CALL tasker_task_update(tasker_db *db, const tasker_uuid *task_uuid, const tasker_task_input *input,
                                const tasker_task **out);
