@@ -48,6 +48,15 @@ TASKER_CALL tasker_dependent_system_get(tasker_db *db, const tasker_uuid *depend
 TASKER_CALL tasker_dependent_system_find_by_name(tasker_db *db, tasker_text name, const tasker_dependent_system **out);
 
 /*
+ * Stores count systems in one statement, all or none; the rows in the order of inputs. OK: stored, or all of them
+ * were there already under these very keys (a resend). DUPLICATE: a key or a name is taken or comes twice;
+ * tasker_error.item tells the first such input; a transaction goes on, unless another session took the name in this very
+ * moment.
+ */
+TASKER_CALL tasker_dependent_system_create_many(tasker_db *db, const tasker_dependent_system_input *inputs,
+                                                size_t count, const tasker_dependent_systems **out);
+
+/*
  * The system of that name, made when it is missing; one statement that survives a race with others doing the same. An
  * existing row is returned as it is.
  */
@@ -57,6 +66,21 @@ TASKER_CALL tasker_dependent_system_find_or_create(tasker_db *db, const tasker_d
 /* Orders: OLDEST, NEWEST, NAME. */
 TASKER_CALL tasker_dependent_system_query(tasker_db *db, const tasker_dependent_system_filter *filter,
                                           const tasker_page *page, const tasker_dependent_systems **out);
+
+/* How many there are, and whether there is any. With name and except: is this name free for that system? */
+TASKER_CALL tasker_dependent_system_count(tasker_db *db, const tasker_dependent_system_filter *filter, int64_t *out);
+TASKER_CALL tasker_dependent_system_exists(tasker_db *db, const tasker_dependent_system_filter *filter, bool *out);
+
+/*
+ * Changes what input gives; absent members stay, TASKER_CLEAR stores NULL. The row as it is then. NOT_FOUND: no such
+ * key. DUPLICATE: the name is taken; a transaction goes on, unless another session took it in this very moment.
+ */
+TASKER_CALL tasker_dependent_system_update(tasker_db *db, const tasker_uuid *dependent_system_uuid,
+                                           const tasker_dependent_system_input *input,
+                                           const tasker_dependent_system **out);
+
+/* NOT_FOUND: no such key, or deleted already. STILL_REFERENCED: it has named steps or object maps. */
+TASKER_CALL tasker_dependent_system_delete(tasker_db *db, const tasker_uuid *dependent_system_uuid);
 
 TASKER_END_DECLS
 

@@ -1,196 +1,33 @@
 /* SPDX-License-Identifier: MIT */
-#include "entity_test.h"
+#include <tasker/dependent_system.h>
 
-static tasker_status create(tasker_db *db, const char *name, const tasker_dependent_system **out)
+typedef tasker_dependent_system row;
+typedef tasker_dependent_systems rows;
+typedef tasker_dependent_system_input row_input;
+typedef tasker_dependent_system_filter row_filter;
+#define ENTITY dependent_system
+#define row_uuid dependent_system_uuid
+#define row_create tasker_dependent_system_create
+#define row_create_many tasker_dependent_system_create_many
+#define row_find_or_create tasker_dependent_system_find_or_create
+#define row_find_by_name tasker_dependent_system_find_by_name
+#define row_get tasker_dependent_system_get
+#define row_query tasker_dependent_system_query
+#define row_count tasker_dependent_system_count
+#define row_exists tasker_dependent_system_exists
+#define row_update tasker_dependent_system_update
+#define row_delete tasker_dependent_system_delete
+static void refer(tasker_db *db, const row *to);
+#include "twin_test.h"
+
+static void refer(tasker_db *db, const row *to)
 {
-    return tasker_dependent_system_create(db, &(tasker_dependent_system_input){.name = T(name)}, out);
-}
-
-static void test_create_and_get(void **state)
-{
-    fixture *f = *state;
-    const char *name = new_name("created");
-    tasker_dependent_system_input input = {.name = T(name), .description = TASKER_TEXT("pays")};
-    const tasker_dependent_system *made = NULL, *got = NULL;
-    assert_status(f->db, tasker_dependent_system_create(f->db, &input, &made), TASKER_OK);
-    assert_true(tasker_uuid_is_v7(&made->dependent_system_uuid));
-    assert_text(made->name, name);
-    assert_text(made->description, "pays");
-    assert_true(made->created_at.us > 0 && made->created_at.us == made->updated_at.us);
-    assert_status(f->db, tasker_dependent_system_get(f->db, &made->dependent_system_uuid, &got), TASKER_OK);
-    assert_uuid(got->dependent_system_uuid, made->dependent_system_uuid);
-    assert_text(got->name, name);
-    tasker_free(made);
-    tasker_free(got);
-}
-
-static void test_absent(void **state)
-{
-    fixture *f = *state;
-    tasker_uuid unknown = new_uuid();
-    const tasker_dependent_system *row = (const void *)f;
-    assert_status(f->db, tasker_dependent_system_get(f->db, &unknown, &row), TASKER_NOT_FOUND);
-    assert_null(row);
-    row = (const void *)f;
-    assert_status(f->db, tasker_dependent_system_find_by_name(f->db, T("no such"), &row), TASKER_OK);
-    assert_null(row);
-    assert_status(f->db, tasker_dependent_system_get(f->db, NULL, &row), TASKER_INVALID_ARGUMENT);
-    assert_status(f->db, tasker_dependent_system_find_by_name(f->db, T(NULL), &row), TASKER_INVALID_ARGUMENT);
-    assert_status(f->db, tasker_dependent_system_create(f->db, NULL, &row), TASKER_INVALID_ARGUMENT);
-    assert_status(f->db, create(f->db, NULL, &row), TASKER_INVALID_ARGUMENT);
-    assert_message(f->db, "name is required");
-    tasker_dependent_system_input newer = {.name = TASKER_TEXT("x"), .reserved = {0, 1, 0, 0}};
-    assert_status(f->db, tasker_dependent_system_create(f->db, &newer, &row), TASKER_UNSUPPORTED);
-    tasker_dependent_system_filter filter = {.reserved = {1, 0, 0, 0}};
-    const tasker_dependent_systems *list = NULL;
-    assert_status(f->db, tasker_dependent_system_query(f->db, &filter, NULL, &list), TASKER_UNSUPPORTED);
-}
-
-static void test_duplicate_leaves_the_transaction(void **state)
-{
-    fixture *f = *state;
-    const char *name = new_name("duplicate");
-    const tasker_dependent_system *row = NULL;
-    assert_status(f->db, create(f->db, name, NULL), TASKER_OK);
-    assert_status(f->db, tasker_db_begin(f->db, NULL), TASKER_OK);
-    assert_status(f->db, create(f->db, name, &row), TASKER_DUPLICATE);
-    assert_null(row);
-    assert_false(tasker_db_session(f->db)->transaction_failed);
-    assert_status(f->db, create(f->db, new_name("after"), NULL), TASKER_OK);
-    assert_status(f->db, tasker_db_commit(f->db), TASKER_OK);
-}
-
-static void test_resend(void **state)
-{
-    fixture *f = *state;
-    tasker_dependent_system_input input = {.dependent_system_uuid = new_uuid(), .name = T(new_name("resend"))};
-    const tasker_dependent_system *first = NULL, *second = NULL;
-    assert_status(f->db, tasker_dependent_system_create(f->db, &input, &first), TASKER_OK);
-    assert_status(f->db, tasker_dependent_system_create(f->db, &input, &second), TASKER_OK);
-    assert_uuid(second->dependent_system_uuid, input.dependent_system_uuid);
-    assert_true(first->created_at.us == second->created_at.us);
-    tasker_free(first);
-    tasker_free(second);
-}
-
-static tasker_status find_or_create(tasker_db *db, int i, void *context)
-{
-    (void)i;
-    return tasker_dependent_system_find_or_create(db, &(tasker_dependent_system_input){.name = T(context)}, NULL);
-}
-
-static void test_find_or_create(void **state)
-{
-    fixture *f = *state;
-    char name[64], sql[160];
-    const tasker_dependent_system *made = NULL, *found = NULL;
-    tasker_dependent_system_input input = {.name = T(new_name("found"))};
-    assert_status(f->db, tasker_dependent_system_find_or_create(f->db, &input, &made), TASKER_OK);
-    input.description = T("another");
-    assert_status(f->db, tasker_dependent_system_find_or_create(f->db, &input, &found), TASKER_OK);
-    assert_uuid(made->dependent_system_uuid, found->dependent_system_uuid);
-    assert_text(found->description, NULL);
-    tasker_free(made);
-    tasker_free(found);
-
-    tasker_status statuses[RACERS];
-    snprintf(name, sizeof name, "%s", new_name("race"));
-    race(f, find_or_create, name, statuses);
-    for (int i = 0; i < RACERS; i++)
-        assert_int_equal(statuses[i], TASKER_OK);
-    snprintf(sql, sizeof sql, "SELECT count(*) FROM tasker_dependent_systems WHERE name = '%s'", name);
-    assert_int_equal(db_test_count(f, sql), 1);
-}
-
-static tasker_status create_named(tasker_db *db, tasker_text text, void *context)
-{
-    (void)context;
-    return tasker_dependent_system_create(db, &(tasker_dependent_system_input){.name = text}, NULL);
-}
-
-static tasker_status create_described(tasker_db *db, tasker_text text, void *context)
-{
-    (void)context;
-    tasker_dependent_system_input input = {.name = T(new_name("long")), .description = text};
-    return tasker_dependent_system_create(db, &input, NULL);
-}
-
-static void test_texts(void **state)
-{
-    fixture *f = *state;
-    assert_limit(f->db, create_named, NULL, 64);
-    assert_limit(f->db, create_described, NULL, 255);
-    for (size_t i = 0; i < hostile_count; i++) {
-        tasker_dependent_system_input input = {.name = T(hostile[i]), .description = T(hostile[i])};
-        const tasker_dependent_system *made = NULL, *found = NULL;
-        assert_status(f->db, tasker_dependent_system_create(f->db, &input, &made), TASKER_OK);
-        assert_status(f->db, tasker_dependent_system_find_by_name(f->db, input.name, &found), TASKER_OK);
-        assert_uuid(made->dependent_system_uuid, found->dependent_system_uuid);
-        assert_text(found->name, hostile[i]);
-        assert_text(found->description, hostile[i]);
-        tasker_free(made);
-        tasker_free(found);
-    }
-}
-
-static tasker_status page_of(tasker_db *db, const tasker_page *page, const void **out)
-{
-    const tasker_dependent_systems *list = NULL;
-    tasker_status status =
-        tasker_dependent_system_query(db, &(tasker_dependent_system_filter){.search = T("PAGED")}, page, &list);
-    *out = list;
-    return status;
-}
-
-static int by_name(const void *a, const void *b)
-{
-    const tasker_dependent_system *x = a, *y = b;
-    return strcmp(x->name.ptr, y->name.ptr);
-}
-
-static void test_pages(void **state)
-{
-    fixture *f = *state;
-    char name[64];
-    for (int i = 0; i < 25; i++) {
-        snprintf(name, sizeof name, "paged %02d", (i * 7) % 25);
-        assert_status(f->db, create(f->db, name, NULL), TASKER_OK);
-    }
-    assert_pages(f->db, page_of, TASKER_ORDER_OLDEST, by_key, 25);
-    assert_pages(f->db, page_of, TASKER_ORDER_NEWEST, by_key_descending, 25);
-    assert_pages(f->db, page_of, TASKER_ORDER_NAME, by_name, 25);
-    const void *list = NULL;
-    tasker_page page = {.order = TASKER_ORDER_PRIORITY};
-    assert_status(f->db, page_of(f->db, &page, &list), TASKER_UNSUPPORTED);
-}
-
-static void test_filters(void **state)
-{
-    fixture *f = *state;
-    const char *name = new_name("Filtered");
-    const tasker_dependent_system *row = NULL;
-    assert_status(f->db, create(f->db, name, &row), TASKER_OK);
-    assert_status(f->db, create(f->db, "default", NULL), TASKER_OK);
-    assert_int_equal(FOUND(f, dependent_system, .name = T(name)), 1);
-    assert_int_equal(FOUND(f, dependent_system, .search = T("FILTERED")), 1);
-    assert_int_equal(FOUND(f, dependent_system, .search = T("filtered%")), 0);
-    assert_int_equal(FOUND(f, dependent_system, .name = T(name), .except = &row->dependent_system_uuid), 0);
-    assert_int_equal(FOUND(f, dependent_system, .name = T("default")), 1);
-    assert_int_equal(FOUND(f, dependent_system, .name = T("default"), .custom = true), 0);
-    tasker_free(row);
+    tasker_named_step_input input = {.dependent_system_uuid = to->dependent_system_uuid, .name = TASKER_TEXT("refers")};
+    assert_status(db, tasker_named_step_create(db, &input, NULL), TASKER_OK);
 }
 
 int main(void)
 {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_create_and_get),
-        cmocka_unit_test(test_absent),
-        cmocka_unit_test(test_duplicate_leaves_the_transaction),
-        cmocka_unit_test(test_resend),
-        cmocka_unit_test(test_find_or_create),
-        cmocka_unit_test(test_texts),
-        cmocka_unit_test(test_pages),
-        cmocka_unit_test(test_filters),
-    };
+    static const struct CMUnitTest tests[] = {TWIN_TESTS};
     return db_test_run(tests);
 }
