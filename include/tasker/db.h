@@ -7,10 +7,10 @@
  * touches nothing; the child may close the handle, which leaves the parent's link intact.
  *
  * Deadlines: every call ends at the latest when its deadline has passed, whatever the server or the network do; calls
- * that are several by nature (open, recover, rollback to an outer savepoint, schema install) give it to each. A call
- * abandoned so leaves the link TAINTED: tasker_db_recover replaces it. Two waits are not the library's and are not
- * bounded: resolving a host name while connecting, and tasker_db_cancel. With several hosts in the connection string
- * the first may use up the whole deadline.
+ * that are several by nature (open, recover, rollback to an outer savepoint, schema install, creates of rows that the
+ * server numbers) give it to each. A call abandoned so leaves the link TAINTED: tasker_db_recover replaces it. Two
+ * waits are not the library's and are not bounded: resolving a host name while connecting, and tasker_db_cancel. With
+ * several hosts in the connection string the first may use up the whole deadline.
  *
  * Transactions: outside of one each call is a transaction of its own. Inside, expected outcomes (see status.h) leave
  * the transaction usable; errors of the server abort it, as always in PostgreSQL, and until it is rolled back every

@@ -5,7 +5,8 @@
  * refused, whatever the status: a transaction of yours is aborted then.
  *
  * Every write ends in one of three ways. DONE: OK or NOOP. NOT DONE: every other status but one. IN_DOUBT: nobody
- * knows yet; call tasker_db_recover and send the same call with the same key again, it answers what is true.
+ * knows yet; call tasker_db_recover and send the same call with the same key again, it answers what is true. A commit,
+ * and a create of rows that the server numbers, has no key: ask tasker_db_resolve about tasker_error.commit.
  */
 #ifndef TASKER_STATUS_H
 #define TASKER_STATUS_H
@@ -76,7 +77,7 @@ typedef struct tasker_error {
     char sqlstate[8]; /* "23505"; "" when the finding is the library's own */
     int32_t reserved;
     int64_t item;         /* which element of an array argument; -1: none in particular */
-    tasker_commit commit; /* after an IN_DOUBT commit: what tasker_db_resolve wants */
+    tasker_commit commit; /* when a commit is IN_DOUBT: what tasker_db_resolve wants */
     tasker_uuid key;      /* the key of the write in question: send it again with this one */
     char statement[64];   /* name of the statement, as in src/sql */
     char constraint[64];
@@ -99,7 +100,7 @@ TASKER_API bool tasker_status_is_done(tasker_status status);
 
 /*
  * True where going on makes sense once tasker_db_recover has answered: RETRY, TIMEOUT, CANCELLED, INTERRUPTED,
- * DISCONNECTED, IN_DOUBT, TAINTED. After IN_DOUBT the same call must be sent with the same key.
+ * DISCONNECTED, IN_DOUBT, TAINTED. After IN_DOUBT the same call must be sent with the same key, or resolved.
  */
 TASKER_API bool tasker_status_is_transient(tasker_status status);
 

@@ -3,11 +3,13 @@
 #ifndef TASKER_TASKER_H
 #define TASKER_TASKER_H
 
+#include "annotation_type.h"
 #include "cursor.h"
 #include "dag.h"
 #include "db.h"
 #include "definition.h"
 #include "dependent_system.h"
+#include "dependent_system_object_map.h"
 #include "export.h"
 #include "finding.h"
 #include "json.h"
@@ -23,6 +25,7 @@
 #include "state.h"
 #include "status.h"
 #include "task.h"
+#include "task_annotation.h"
 #include "task_namespace.h"
 #include "task_transition.h"
 #include "types.h"

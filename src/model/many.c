@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/many.h"
 #include <string.h>
+#include "model/registry.h"
 #include "row/wire.h"
 #include "value/error.h"
 
@@ -55,27 +56,34 @@ void tkr_require_uuids(tkr_call *call, const char *name, const tasker_uuid *uuid
 /* ---- the run ---- */
 
 typedef struct taken_item {
+    bool has_item;
     int32_t item;
 } taken_item;
-static const tkr_column taken_columns[] = {TKR_COLUMN(taken_item, item), TKR_END_COLUMNS};
+static const tkr_column taken_columns[] = {TKR_NULLABLE(taken_item, item), TKR_END_COLUMNS};
 const tkr_entity tkr_entity_taken_item = {"taken_item", sizeof(taken_item), taken_columns};
 
 typedef struct many {
     uint32_t taken, filled;
-    bool looked;
+    bool looked, refers, single;
     size_t count, used;
     const unsigned char *parameters; /* of taken */
 } many;
 
-static tasker_status finish_taken(tkr_call *call)
+static tasker_status finish_taken(tkr_call *call, const many *m)
 {
     taken_item t;
     tasker_status status = tkr_read_row(call, 0, 0, &t);
     if (status != TASKER_OK)
         return status;
-    tkr_error_set(call->error, TASKER_DUPLICATE, "inputs[%d]: its key or natural key is taken", t.item);
+    if (!t.has_item)
+        return tkr_error_set(call->error, TASKER_CONFLICT, "what was in the way is gone: send it again");
+    if (m->single)
+        return tkr_error_set(call->error, TASKER_REFERENCE_MISSING, "the input refers to a row that is not there");
     call->error->item = t.item;
-    return TASKER_DUPLICATE;
+    if (m->refers)
+        return tkr_error_set(call->error, TASKER_REFERENCE_MISSING, "inputs[%d] refers to a row that is not there",
+                             t.item);
+    return tkr_error_set(call->error, TASKER_DUPLICATE, "inputs[%d]: its key or natural key is taken", t.item);
 }
 
 static tasker_status finish_many(tkr_call *call)
@@ -83,7 +91,9 @@ static tasker_status finish_many(tkr_call *call)
     many *m = (many *)(void *)call->context;
     tkr_list *list = NULL;
     if (m->looked)
-        return finish_taken(call);
+        return finish_taken(call, m);
+    if (m->single && tkr_rows(call, 0) == 1)
+        return tkr_give_row(call);
     if ((size_t)tkr_rows(call, 0) == m->count) {
         tasker_status status = tkr_take_list(call, 0, &list);
         return status == TASKER_OK ? tkr_give(call, list) : status;
@@ -106,12 +116,11 @@ static size_t size_of_parameters(const tkr_call *call, uint32_t n)
     return at - start;
 }
 
-tasker_status tkr_create_many(tkr_call *call, uint32_t taken, uint32_t taken_parameters, size_t count, void *out)
+static tasker_status run_many(tkr_call *call, many m, void *out)
 {
     _Static_assert(sizeof(many) <= TKR_CALL_CONTEXT, "many fits into the context");
-    many m = {.taken = taken, .filled = taken_parameters, .count = count};
     if (call->status == TASKER_OK) {
-        m.used = size_of_parameters(call, taken_parameters);
+        m.used = size_of_parameters(call, m.filled);
         unsigned char *parameters = tkr_keep(call, m.used + 1);
         if (parameters != NULL)
             memcpy(parameters, call->bytes + call->parts[call->part_count - 1].offset, m.used);
@@ -119,4 +128,16 @@ tasker_status tkr_create_many(tkr_call *call, uint32_t taken, uint32_t taken_par
     }
     memcpy(call->context, &m, sizeof m);
     return tkr_run_for_pointer(call, finish_many, out);
+}
+
+tasker_status tkr_create_many(tkr_call *call, uint32_t taken, uint32_t taken_parameters, size_t count, void *out)
+{
+    return run_many(call, (many){.taken = taken, .filled = taken_parameters, .count = count}, out);
+}
+
+tasker_status tkr_create_referring(tkr_call *call, uint32_t missing, uint32_t missing_parameters, size_t count,
+                                   bool single, void *out)
+{
+    many m = {.taken = missing, .filled = missing_parameters, .count = count, .refers = true, .single = single};
+    return run_many(call, m, out);
 }

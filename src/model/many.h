@@ -26,3 +26,10 @@ void tkr_require_uuids(tkr_call *call, const char *name, const tasker_uuid *uuid
  * taken, a statement with the same first parameters, says which item is in the way: DUPLICATE.
  */
 tasker_status tkr_create_many(tkr_call *call, uint32_t taken, uint32_t taken_parameters, size_t count, void *out);
+
+/*
+ * The same where what is in the way is a reference: missing says which item has one to nothing, REFERENCE_MISSING.
+ * single: gives the one row instead of a list.
+ */
+tasker_status tkr_create_referring(tkr_call *call, uint32_t missing, uint32_t missing_parameters, size_t count,
+                                   bool single, void *out);

@@ -194,6 +194,16 @@ tasker_status tkr_create(tkr_call *call, uint32_t get, void *out)
     return tkr_run_for_pointer(call, finish_create, out);
 }
 
+static tasker_status finish_create_once(tkr_call *call)
+{
+    return tkr_rows(call, 0) > 0 ? tkr_give_row(call) : duplicate(call);
+}
+
+tasker_status tkr_create_once(tkr_call *call, void *out)
+{
+    return tkr_run_for_pointer(call, finish_create_once, out);
+}
+
 static tasker_status finish_update(tkr_call *call)
 {
     look *l = (look *)(void *)call->context;

@@ -12,6 +12,7 @@
 /* Nullable parameters that are told by a has_ flag. */
 #define TKR_IF_HAS(input, member) ((input)->has_##member ? &(input)->member : NULL)
 #define TKR_RANGE(range) TKR_IF_HAS(&(range), since), TKR_IF_HAS(&(range), until)
+#define TKR_IF_NOT_0(member) ((member) != 0 ? &(member) : NULL)
 
 /* False, with the call refused: no input, or a reserved word of it is set. */
 bool tkr_check_input(tkr_call *call, const void *input, const void *reserved, size_t size);
@@ -40,6 +41,9 @@ tasker_status tkr_give_row(tkr_call *call);
  * parameter) tells a resend, which is answered OK with the stored row, from a taken natural key: DUPLICATE.
  */
 tasker_status tkr_create(tkr_call *call, uint32_t get, void *out);
+
+/* The same where the server numbers the rows, so that no row means DUPLICATE. */
+tasker_status tkr_create_once(tkr_call *call, void *out);
 
 /* Runs a find_or_create; no row means that the caller's key belongs to another row: DUPLICATE. */
 tasker_status tkr_found_or_made(tkr_call *call, void *out);

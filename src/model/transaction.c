@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Transactions and savepoints of a handle. */
+#include "model/transaction.h"
 #include <string.h>
 #include "statements.h"
-#include "tasker/db.h"
 #include "value/error.h"
 
 typedef struct xid {
@@ -66,13 +66,14 @@ static tasker_status finish_xid(tkr_call *call)
     return TASKER_AGAIN;
 }
 
-/* Asking for the id may fail without the link; then there is nothing left to commit, and the promise is that it ends. */
+/* What failed is told, not how its transaction ended: rolled back here, or with the link. */
 static tasker_status end_failed(tasker_db *db, tasker_status status)
 {
     tasker_error error = db->error;
     bool open = tasker_db_session(db)->usable && tasker_db_session(db)->in_transaction;
-    if (open && tasker_db_rollback(db) == TASKER_OK)
-        db->error = error;
+    tasker_status ended = open ? tasker_db_rollback(db) : TASKER_OK;
+    (void)ended;
+    db->error = error;
     return status;
 }
 
@@ -91,6 +92,7 @@ tasker_status tasker_db_commit(tasker_db *db)
     tasker_status status = tkr_run(&call, failed ? finish_commit : finish_xid, NULL);
     if (!tasker_db_session(db)->in_transaction)
         db->savepoint_depth = 0;
+    /* Asking for the id may have failed without the link; the promise is that the transaction ends. */
     return status == TASKER_OK ? status : end_failed(db, status);
 }
 
@@ -136,6 +138,39 @@ tasker_status tasker_db_resolve(tasker_db *db, tasker_commit commit, bool *out)
             *out = false;
         status = TASKER_OK;
     }
+    return status;
+}
+
+/* ---- creates of numbered rows ---- */
+
+static tasker_status create_and_commit(tasker_db *db, tkr_plain_create create, const void *inputs, size_t count,
+                                       void *out)
+{
+    tasker_status status = tasker_db_begin(db, NULL);
+    if (status != TASKER_OK)
+        return status;
+    const void *rows = NULL;
+    status = create(db, inputs, count, out != NULL ? &rows : NULL);
+    if (status != TASKER_OK)
+        return end_failed(db, status);
+    status = tasker_db_commit(db);
+    if (status == TASKER_OK && out != NULL)
+        memcpy(out, &rows, sizeof rows);
+    else
+        tasker_free(rows);
+    return status;
+}
+
+tasker_status tkr_create_numbered(tasker_db *db, tkr_plain_create create, const void *inputs, size_t count, void *out)
+{
+    enum { TRIES = 3 }; /* outside of a transaction a call heals what a pooler loses; this one is inside */
+    tkr_call call = tkr_begin(db);
+    bool plain = call.queue != NULL || (call.status == TASKER_OK && tkr_link_in_transaction(db));
+    tasker_status status = tkr_abandon_for_pointer(&call, out);
+    if (plain && status == TASKER_OK)
+        return create(db, inputs, count, out);
+    for (int i = 0; i < TRIES && (i == 0 ? status == TASKER_OK : status == TASKER_RETRY); i++)
+        status = create_and_commit(db, create, inputs, count, out);
     return status;
 }
 

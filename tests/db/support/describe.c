@@ -135,10 +135,17 @@ static bool uses(const char *text, int parameter)
     return false;
 }
 
-/* A query's four last parameters are its page; of these the key of the position serves some orders only. */
-static bool is_key_of_page(const tkr_query *q, int i)
+/*
+ * A query's four last parameters are its page. Of the position in it, a uuid and a number, one is enough: rows have
+ * either, and with a uuid the number serves some orders only.
+ */
+static bool is_other_half_of_position(const tkr_query *q, int i)
 {
-    return strstr(q->name, "_query") != NULL && i == (int)q->parameter_count - 3 && q->types[i] == TKR_OID_INT8;
+    int after = (int)q->parameter_count - 4;
+    if (strstr(q->name, "_query") == NULL || after < 0)
+        return false;
+    return (i == after && q->types[i] == TKR_OID_UUID && uses(q->text, after + 2)) ||
+           (i == after + 1 && q->types[i] == TKR_OID_INT8 && uses(q->text, after + 1));
 }
 
 static bool check_parameters(check *c)
@@ -148,7 +155,7 @@ static bool check_parameters(check *c)
     if (count != (int)q->parameter_count)
         return differs(c, "the text has %d parameters, %u are declared", count, q->parameter_count);
     for (int i = 0; i < count; i++)
-        if (!uses(q->text, i + 1) && !is_key_of_page(q, i))
+        if (!uses(q->text, i + 1) && !is_other_half_of_position(q, i))
             return differs(c, "the text does not use parameter %d", i + 1);
     for (int i = 0; i < count; i++)
         if (PQparamtype(c->described, i) != q->types[i])

@@ -184,6 +184,28 @@ int by_key_descending(const void *a, const void *b)
     return tasker_uuid_compare(b, a);
 }
 
+int by_int4(const void *a, const void *b)
+{
+    const int32_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+int by_int4_descending(const void *a, const void *b)
+{
+    return by_int4(b, a);
+}
+
+int by_int8(const void *a, const void *b)
+{
+    const int64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+int by_int8_descending(const void *a, const void *b)
+{
+    return by_int8(b, a);
+}
+
 void assert_pages(tasker_db *db, page_query query, tasker_order order, row_compare compare, size_t total)
 {
     const void *pages[64] = {NULL};

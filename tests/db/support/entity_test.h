@@ -54,6 +54,10 @@ void assert_pages(tasker_db *db, page_query query, tasker_order order, row_compa
 /* Rows begin with their key. */
 int by_key(const void *a, const void *b);
 int by_key_descending(const void *a, const void *b);
+int by_int4(const void *a, const void *b);
+int by_int4_descending(const void *a, const void *b);
+int by_int8(const void *a, const void *b);
+int by_int8_descending(const void *a, const void *b);
 
 /* The rows that a query with this filter finds; COUNTED: count and exists say the same. */
 #define FOUND(f, entity, ...) ENTITY_FOUND(f, entity, entity##s, ((const tasker_##entity##_filter){__VA_ARGS__}))
