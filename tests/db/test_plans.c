@@ -139,10 +139,55 @@ static void test_tasks(void **state)
     assert_int_equal(wrong, 0);
 }
 
+static void test_annotations_and_maps(void **state)
+{
+    tasker_db *db = ((fixture *)*state)->db;
+    const char *tables = "task_annotations dependent_system_object_maps tasks";
+    int wrong = 0;
+    const tasker_task_annotations *notes = NULL;
+    const tasker_dependent_system_object_maps *maps = NULL;
+    assert_status(db, tasker_task_annotation_query(db, NULL, NULL, &notes), TASKER_OK);
+    assert_status(db, tasker_dependent_system_object_map_query(db, NULL, NULL, &maps), TASKER_OK);
+    const tasker_task_annotation *note = notes->items[7];
+    const tasker_dependent_system_object_map *map = maps->items[7];
+    const tasker_uuid *one = &map->dependent_system_one_uuid, *two = &map->dependent_system_two_uuid;
+    for (int round = 0; round < 7; round++) { /* the later ones with whatever the server has learnt to keep */
+        QUERY(task_annotation, .annotation_type_id = 0);
+        BOTH(task_annotation, .task_uuid = &note->task_uuid);
+        BOTH(task_annotation, .task_uuid = &note->task_uuid, .contains = TASKER_JSON("{}"));
+        BOTH(task_annotation, .annotation_type_id = note->annotation_type_id);
+        BOTH(task_annotation, .annotation_type_name = TASKER_TEXT("type 9"));
+        const tasker_task_annotation_input input = {.task_uuid = note->task_uuid,
+                                                    .annotation_type_name = TASKER_TEXT("type 9"),
+                                                    .annotation = TASKER_JSON("{}")};
+        forget_plan();
+        assert_status(db, tasker_task_annotation_create(db, &input, NULL), TASKER_OK);
+        wrong += count_wrong("task_annotation_create", tables);
+
+        QUERY(dependent_system_object_map, .either_system = NULL);
+        BOTH(dependent_system_object_map, .dependent_system_one_uuid = one, .dependent_system_two_uuid = two,
+             .remote_id_one = map->remote_id_one);
+        const tasker_dependent_system_object_map_input found = {
+            *one, *two, map->remote_id_one, map->remote_id_two, {0}};
+        forget_plan();
+        assert_status(db, tasker_dependent_system_object_map_find_or_create(db, &found, NULL), TASKER_OK);
+        wrong += count_wrong("dependent_system_object_map_find_or_create", tables);
+        forget_plan();
+        assert_status(db,
+                      tasker_dependent_system_object_map_update(db, map->dependent_system_object_map_id, &found, NULL),
+                      TASKER_OK);
+        wrong += count_wrong("dependent_system_object_map_update", tables);
+    }
+    tasker_free(notes);
+    tasker_free(maps);
+    assert_int_equal(wrong, 0);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tasks),
+        cmocka_unit_test(test_annotations_and_maps),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
