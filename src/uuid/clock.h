@@ -8,6 +8,7 @@
 #include <time.h>
 
 #define TKR_TICKS_PER_SECOND UINT64_C(4096000)
+#define TKR_TICKS_PER_MS 4096
 #define TKR_SECONDS_END UINT64_C(17592186040) /* below 2^44 ms, with room for those who run ahead */
 
 /* The system's clock. False: it fails, or stands outside 1970 to 2527-06-23. */
@@ -22,5 +23,20 @@ static inline bool tkr_clock_read(uint64_t *ticks)
     *ticks = seconds * TKR_TICKS_PER_SECOND + ns * 64 / 15625;
     return __builtin_expect(seconds < TKR_SECONDS_END && ns < 1000000000, 1);
 }
+
+/* A counter of cycles, at 0.5 GHz at least, at less than half the price of the clock. Good for short times only. */
+#if defined(__x86_64__)
+#define TKR_HAS_CYCLES 1
+static inline uint64_t tkr_cycles(void)
+{
+    return __builtin_ia32_rdtsc();
+}
+#else
+#define TKR_HAS_CYCLES 0
+static inline uint64_t tkr_cycles(void)
+{
+    return 0;
+}
+#endif
 
 #endif

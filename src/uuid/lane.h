@@ -32,7 +32,10 @@ typedef struct tkr_lane {
     uint64_t expires;                   /* ticks at which the key is too old; 0: there is no key */
     uint64_t spent;                     /* bytes made since the kernel was asked */
     volatile uint64_t next;             /* the first unused word */
-    uint32_t key[8];                    /* key and words are one ChaCha20 output: keep them together */
+    uint64_t number;                    /* where the thread left the process's generator */
+    uint64_t read_at;                   /* cycles before `clock` was read; 0: nobody asked */
+    uint32_t company;                   /* a bit for each of the last calls: others had moved the number meanwhile */
+    _Alignas(64) uint32_t key[8];       /* key and words are one ChaCha20 output: keep them together */
     uint64_t words[TKR_LANE_WORDS + 1]; /* the last is always 0 */
 } tkr_lane;
 
@@ -43,6 +46,12 @@ extern _Thread_local tkr_lane *tkr_lane_here __attribute__((tls_model("initial-e
 static inline bool tkr_lane_is_fresh(const tkr_lane *lane, uint64_t ticks)
 {
     return ticks >= lane->clock && ticks < lane->expires;
+}
+
+/* Other threads make ids at this moment: seen twice in the last 32 calls. */
+static inline bool tkr_lane_has_company(const tkr_lane *lane)
+{
+    return (lane->company & (lane->company - 1)) != 0;
 }
 
 static inline uint64_t tkr_lane_take(tkr_lane *lane)

@@ -17,7 +17,9 @@
 #define PIECE ((size_t)512) /* ids made at once; their random words stand on the stack */
 #define COUNTER_BITS 8
 #define NUMBER_END (UINT64_MAX - UINT32_MAX) /* far enough from the end for all who add before they look */
-#define SEED_SHIFT 57 /* the upper 7 bits of a random word start the counter, its top bit stays free */
+#define SEED_SHIFT 57   /* the upper 7 bits of a random word start the counter, its top bit stays free */
+#define GLANCE 2048     /* cycles */
+#define GLANCE_TICKS 18 /* more than they last */
 #define TAIL_MASK ((UINT64_C(1) << 54) - 1)
 
 static tasker_uuid_generator process;
@@ -25,16 +27,6 @@ static tasker_uuid_generator process;
 tkr_tally *tkr_uuid_process_tally(void)
 {
     return &process.tally;
-}
-
-/* Brings the line here while other things are done. The plain prefetch would bring it for reading only. */
-static inline void fetch_for_writing(_Atomic uint64_t *address)
-{
-#if defined(__x86_64__)
-    __asm__ volatile("prefetchw %0" : : "m"(*address));
-#else
-    __builtin_prefetch((const void *)address, 1);
-#endif
 }
 
 /* Takes back what was added beyond the end, never below it: under that, numbers may have gone out meanwhile. */
@@ -65,13 +57,16 @@ static uint64_t reserve_at_tick(tasker_uuid_generator *generator, uint64_t wante
 }
 
 /*
- * The first of count numbers in a row that nobody else gets, not below the clock's tick. Taking the next ones comes
- * first, because that never has to be tried again; where they lie before the tick they are left unused.
+ * The first of count numbers in a row that nobody else gets, not below the clock's tick, and the last one given out
+ * before. Taking the next ones comes first, because that never has to be tried again; where they lie before the tick
+ * they are left unused.
  */
-static inline uint64_t reserve(tasker_uuid_generator *generator, uint64_t ticks, uint64_t word, uint64_t count)
+static inline uint64_t reserve(tasker_uuid_generator *generator, uint64_t ticks, uint64_t word, uint64_t count,
+                               uint64_t *found)
 {
-    uint64_t first = atomic_fetch_add_explicit(&generator->last, count, memory_order_acq_rel) + 1;
-    uint64_t last = first + count - 1;
+    *found = atomic_fetch_add_explicit(&generator->last, count, memory_order_acq_rel);
+    uint64_t first = *found + 1;
+    uint64_t last = *found + count;
     if (TKR_LIKELY(first >> COUNTER_BITS >= ticks && last < NUMBER_END)) {
         return first;
     }
@@ -119,6 +114,14 @@ static tasker_status draw(tasker_uuid_generator *generator, uint64_t ticks, size
     return tkr_lane_draw(&generator->tally, ticks, count, words);
 }
 
+/* Remembers where the thread left the number, so that it knows its own moves from those of others. */
+static void leave_at(const tasker_uuid_generator *generator, uint64_t number)
+{
+    if (generator == &process && tkr_lane_here != NULL) {
+        tkr_lane_here->number = number;
+    }
+}
+
 /* Makes up to PIECE ids, or none. */
 static tasker_status make_piece(tasker_uuid_generator *generator, size_t count, tasker_uuid *out)
 {
@@ -131,10 +134,12 @@ static tasker_status make_piece(tasker_uuid_generator *generator, size_t count, 
     count_rollback(generator, ticks);
     status = draw(generator, ticks, count, words);
     if (status == TASKER_OK) {
-        uint64_t first = reserve(generator, ticks, words[0], count);
+        uint64_t found;
+        uint64_t first = reserve(generator, ticks, words[0], count, &found);
         if (first == 0) {
             status = TASKER_BAD_CLOCK;
         } else {
+            leave_at(generator, first + count - 1);
             for (size_t i = 0; i < count; i++) {
                 write_id(&out[i], first + i, words[i]);
             }
@@ -161,17 +166,51 @@ static tasker_status make_many(tasker_uuid_generator *generator, size_t count, t
     return TASKER_OK;
 }
 
+static inline bool look_at_clock(tkr_lane *lane, uint64_t *ticks)
+{
+    if (TKR_UNLIKELY(!tkr_clock_read(ticks) || !tkr_lane_is_fresh(lane, *ticks))) {
+        return false;
+    }
+    lane->clock = *ticks;
+    return true;
+}
+
+/*
+ * While several threads make ids at once, one reading of the clock serves a thread for GLANCE cycles: it is most of
+ * what a call does, and the shorter the calls, the more of them are done before the line with the number moves on.
+ * The order is the number's, whatever the time. No reading is kept into the next millisecond.
+ */
+static inline bool glance_at_clock(tkr_lane *lane, uint64_t *ticks)
+{
+    uint64_t cycles = tkr_cycles();
+    if (cycles - lane->read_at < GLANCE) {
+        *ticks = lane->clock;
+        return true;
+    }
+    if (!look_at_clock(lane, ticks)) {
+        return false;
+    }
+    lane->read_at = *ticks % TKR_TICKS_PER_MS < TKR_TICKS_PER_MS - GLANCE_TICKS ? cycles : 0;
+    return true;
+}
+
+static inline bool find_time(tkr_lane *lane, uint64_t *ticks)
+{
+    bool has_company = TKR_HAS_CYCLES && tkr_lane_has_company(lane);
+    return TKR_UNLIKELY(has_company) ? glance_at_clock(lane, ticks) : look_at_clock(lane, ticks);
+}
+
 tasker_status tasker_uuid_generate(tasker_uuid *out)
 {
     tkr_lane *lane = tkr_lane_here;
-    uint64_t ticks;
-    if (TKR_LIKELY(lane != NULL && out != NULL && tkr_clock_read(&ticks) && tkr_lane_is_fresh(lane, ticks))) {
-        fetch_for_writing(&process.last);
-        lane->clock = ticks;
+    uint64_t ticks, found;
+    if (TKR_LIKELY(lane != NULL && out != NULL && find_time(lane, &ticks))) {
         uint64_t word = tkr_lane_take(lane);
         if (TKR_LIKELY(word != 0)) {
-            uint64_t number = reserve(&process, ticks, word, 1);
+            uint64_t number = reserve(&process, ticks, word, 1, &found);
             if (TKR_LIKELY(number != 0)) {
+                lane->company = lane->company << 1 | (found != lane->number);
+                lane->number = number;
                 write_id(out, number, word);
                 return TASKER_OK;
             }
@@ -191,7 +230,7 @@ tasker_status tasker_uuid_generator_open(const tasker_uuid_source *source, taske
         return TASKER_INVALID_ARGUMENT;
     }
     *out = NULL;
-    tasker_uuid_generator *generator = aligned_alloc(TKR_CACHE_LINE, sizeof(*generator));
+    tasker_uuid_generator *generator = aligned_alloc(TKR_CACHE_LINES, sizeof(*generator));
     if (generator == NULL) {
         return TASKER_OUT_OF_MEMORY;
     }
@@ -239,6 +278,7 @@ void tasker_uuid_generator_resync(tasker_uuid_generator *generator)
     while (last >> COUNTER_BITS > ticks &&
            !atomic_compare_exchange_weak(&generator->last, &last, ticks << COUNTER_BITS)) {
     }
+    leave_at(generator, atomic_load(&generator->last));
 }
 
 void tasker_uuid_generator_close(tasker_uuid_generator *generator)

@@ -13,11 +13,13 @@
 #include <unistd.h>
 
 #include "tasker/uuid.h"
+#include "uuid/lane.h"
 #include "uuid_faults.h"
 
 #define PROCESSES 2
 #define THREADS 4
 #define STREAMS (PROCESSES * THREADS)
+#define MS_NS INT64_C(1000000)
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 #define SCALE 10
@@ -179,10 +181,10 @@ typedef struct call {
 #define CALLS (50000 / SCALE)
 static call calls[THREADS][CALLS];
 
-static int64_t now_ns(void)
+static int64_t clock_ns(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
@@ -190,11 +192,11 @@ static void *record(void *argument)
 {
     call *own = argument;
     for (size_t i = 0; i < CALLS; i++) {
-        own[i].began = now_ns();
+        own[i].began = clock_ns(CLOCK_MONOTONIC);
         if (tasker_uuid_generate(&own[i].uuid) != TASKER_OK) {
             own[i].uuid = tasker_uuid_nil;
         }
-        own[i].ended = now_ns();
+        own[i].ended = clock_ns(CLOCK_MONOTONIC);
     }
     return NULL;
 }
@@ -294,6 +296,76 @@ static void start_and_join(size_t count)
     }
 }
 
+static int64_t ms_of(const tasker_uuid *uuid)
+{
+    tasker_time time;
+    return tasker_uuid_get_time(uuid, TASKER_UUID_GRAIN_MS, &time) == TASKER_OK ? time.us / 1000 : -1;
+}
+
+static void *compare_to_clock(void *argument)
+{
+    size_t *wrong = argument;
+    for (size_t i = 0; i < 1000000 / SCALE; i++) {
+        tasker_uuid uuid = tasker_uuid_nil;
+        int64_t before = i % 16 == 0 ? clock_ns(CLOCK_REALTIME) / MS_NS : 0; /* most ids follow each other quickly */
+        *wrong += tasker_uuid_generate(&uuid) != TASKER_OK;
+        *wrong += before != 0 && (ms_of(&uuid) < before || ms_of(&uuid) > clock_ns(CLOCK_REALTIME) / MS_NS);
+    }
+    return NULL;
+}
+
+/* Threads that make ids at once keep readings of the clock for a moment. Their milliseconds are right all the same. */
+static void millisecond_of_the_call(void **state)
+{
+    (void)state;
+    pthread_t other;
+    size_t wrong[2] = {0, 0};
+    faults_reset();
+    tasker_uuid_generator_resync(NULL);
+    assert_int_equal(pthread_create(&other, NULL, compare_to_clock, &wrong[1]), 0);
+    compare_to_clock(&wrong[0]);
+    pthread_join(other, NULL);
+    assert_int_equal(wrong[0] + wrong[1], 0);
+}
+
+/* Whether or not the thread has company: that ids follow a clock which goes on by a millisecond each time. */
+static void expect_to_follow(int64_t part_ns, uint32_t company)
+{
+    for (int i = 0; i < 100; i++) {
+        tasker_uuid uuid = tasker_uuid_nil;
+        int64_t ms = fault.clock_frozen_ns / MS_NS + 1;
+        fault.clock_frozen_ns = ms * MS_NS + part_ns;
+        tkr_lane_here->company |= company;
+        assert_int_equal(tasker_uuid_generate(&uuid), TASKER_OK);
+        assert_int_equal(ms_of(&uuid), ms);
+    }
+}
+
+static void readings_kept(void **state)
+{
+    (void)state;
+    tasker_uuid uuid;
+    faults_reset();
+    tasker_uuid_generator_resync(NULL);
+    faults_drop_lane();
+    fault.clock_frozen_ns = clock_ns(CLOCK_REALTIME) + 1000 * MS_NS;
+    assert_int_equal(tasker_uuid_generate(&uuid), TASKER_OK);
+    start_and_join(1);
+    assert_int_equal(tasker_uuid_generate(&uuid), TASKER_OK);
+    assert_int_equal(tasker_uuid_generate_many(1, &uuid), TASKER_OK);
+    expect_to_follow(500000, 0); /* alone, whatever ids others and batches have made: each id reads the clock */
+    expect_to_follow(999000, 3); /* nothing is kept into the next millisecond */
+    fault.clock_frozen_ns += 500000;
+    assert_int_equal(tasker_uuid_generate(&uuid), TASKER_OK);
+    int64_t start = clock_ns(CLOCK_MONOTONIC);
+    while (clock_ns(CLOCK_MONOTONIC) - start < 10000) {
+    }
+    fault.clock_fails = true; /* a reading is not kept for 10 us */
+    assert_int_equal(tasker_uuid_generate(&uuid), TASKER_BAD_CLOCK);
+    faults_reset();
+    tasker_uuid_generator_resync(NULL);
+}
+
 static size_t mappings(void)
 {
     FILE *maps = fopen("/proc/self/maps", "r");
@@ -319,8 +391,8 @@ static void short_lived_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(processes_and_threads), cmocka_unit_test(handed_over),
-        cmocka_unit_test(recorded_history),      cmocka_unit_test(drift),
+        cmocka_unit_test(processes_and_threads),   cmocka_unit_test(handed_over),   cmocka_unit_test(recorded_history),
+        cmocka_unit_test(millisecond_of_the_call), cmocka_unit_test(readings_kept), cmocka_unit_test(drift),
         cmocka_unit_test(short_lived_threads),
     };
     return cmocka_run_group_tests_name("uuid threads", tests, NULL, NULL);
