@@ -171,16 +171,23 @@ const char tkr_identity_taken[] = "this database keeps identity_hash unique, and
 
 typedef struct creation {
     tasker_task_input input; /* copied: a pipeline outlives the caller's */
-    tasker_uuid task_uuid;
     tkr_identity identity;
     int flushes;
 } creation;
 
 static tasker_status send_creation(tkr_call *call, creation *c)
 {
+    const tasker_task_input *input = &c->input;
+    tasker_uuid transition_uuid;
     c->flushes++;
+    if (!tkr_new_ids(call, 1, &transition_uuid))
+        return call->status;
     tkr_add_task_create__lock(call, c->identity.lock);
-    tkr_add_new_task(call, &c->input, &c->task_uuid, &c->identity);
+    tkr_add_task_create__identified(call, &input->task_uuid, &transition_uuid, TKR_IF_HAS(input, requested_at),
+                                    input->initiator, input->source_system, input->reason, input->reference_id,
+                                    c->identity.context, input->tags, input->bypass_steps, TKR_IF_HAS(input, priority),
+                                    TKR_IF_HAS(input, claim_timeout_seconds), tasker_text_of(c->identity.hash),
+                                    &c->identity.named_task_uuid);
     return TASKER_AGAIN;
 }
 
@@ -208,15 +215,14 @@ static tasker_json keep_json(tkr_call *call, tasker_json json)
     return (tasker_json){copy.ptr, copy.len};
 }
 
-tasker_status tkr_create_identified(tkr_call *call, const tasker_task_input *input, const tasker_uuid *task_uuid,
-                                    void *out)
+tasker_status tkr_create_identified(tkr_call *call, const tasker_task_input *input, void *out)
 {
     static const tasker_json no_configuration = {NULL, 0};
     creation *c = tkr_keep(call, sizeof *c);
     if (c == NULL)
         return tkr_run(call, finish_creation, out); /* that is, not */
     c->input = *input;
-    c->task_uuid = *task_uuid;
+    c->input.task_uuid = call->error->key;
     c->input.namespace_name = c->input.name = c->input.version = (tasker_text){NULL, 0}; /* for the first round only */
     c->input.initiator = tkr_keep_text(call, input->initiator);
     c->input.source_system = tkr_keep_text(call, input->source_system);

@@ -24,15 +24,8 @@ bool tkr_check_identity(tkr_call *call, const tasker_task_input *input);
 tasker_status tkr_identify(tkr_call *call, uint32_t i, const tasker_task_input *input, const tasker_uuid *unregistered,
                            tkr_identity *out);
 
-/* Creates a task that has an identity other than UNIQUE; the key has been chosen and all else been checked. */
-tasker_status tkr_create_identified(tkr_call *call, const tasker_task_input *input, const tasker_uuid *task_uuid,
-                                    void *out);
+/* Creates a task that has an identity other than UNIQUE. The rest of the input has been checked, the key is chosen. */
+tasker_status tkr_create_identified(tkr_call *call, const tasker_task_input *input, void *out);
 
 /* The message of DUPLICATE. */
 extern const char tkr_identity_taken[];
-
-/* ---- task.c ---- */
-
-/* Adds task_create, checking everything; identity NULL: UNIQUE. */
-void tkr_add_new_task(tkr_call *call, const tasker_task_input *input, const tasker_uuid *task_uuid,
-                      const tkr_identity *identity);

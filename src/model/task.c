@@ -78,23 +78,21 @@ static void check_json(tkr_call *call, const tasker_task_input *input)
     tkr_check_shape(call, "bypass_steps", input->bypass_steps, TASKER_JSON_SHAPE_ARRAY);
 }
 
-void tkr_add_new_task(tkr_call *call, const tasker_task_input *input, const tasker_uuid *task_uuid,
-                      const tkr_identity *identity)
+static void add_create(tkr_call *call, const tasker_task_input *input)
 {
-    tasker_uuid transition_uuid;
-    const tasker_uuid *named_task_uuid =
-        identity != NULL ? &identity->named_task_uuid : tkr_given(&input->named_task_uuid);
+    char hash[TASKER_UUID_TEXT_SIZE];
+    tasker_uuid key = tkr_key(call, &input->task_uuid), transition_uuid;
+    const tasker_uuid *named_task_uuid = tkr_given(&input->named_task_uuid);
     if (named_task_uuid == NULL && input->name.ptr == NULL)
         tkr_refuse(call, TASKER_INVALID_ARGUMENT, "named_task_uuid or name is required");
     check_claim_timeout(call, input);
     if (!tkr_new_ids(call, 1, &transition_uuid))
         return;
-    tkr_add_task_create(call, task_uuid, named_task_uuid, input->namespace_name, input->name, input->version,
-                        &transition_uuid, TKR_IF_HAS(input, requested_at), input->initiator, input->source_system,
-                        input->reason, input->reference_id, identity != NULL ? identity->context : input->context,
-                        input->tags, input->bypass_steps, TKR_IF_HAS(input, priority),
-                        TKR_IF_HAS(input, claim_timeout_seconds),
-                        tasker_text_of(identity != NULL ? identity->hash : NULL));
+    tkr_add_task_create(call, &key, &transition_uuid, TKR_IF_HAS(input, requested_at), input->initiator,
+                        input->source_system, input->reason, input->reference_id, input->context, input->tags,
+                        input->bypass_steps, TKR_IF_HAS(input, priority), TKR_IF_HAS(input, claim_timeout_seconds),
+                        tasker_text_of(tasker_uuid_format(&key, hash)), named_task_uuid, input->namespace_name,
+                        input->name, input->version);
     check_json(call, input);
 }
 
@@ -105,12 +103,11 @@ tasker_status tasker_task_create(tasker_db *db, const tasker_task_input *input, 
         *out = NULL;
     if (!tkr_check_input(&call, input, TKR_RESERVED(input)))
         return tkr_abandon_for_pointer(&call, out);
-    tasker_uuid key = tkr_key(&call, &input->task_uuid);
     tkr_check_identity(&call, input);
-    tkr_add_new_task(&call, input, &key, NULL);
+    add_create(&call, input);
     if (input->identity != TASKER_IDENTITY_UNIQUE) {
-        tkr_take_back(&call);
-        return tkr_create_identified(&call, input, &key, out);
+        tkr_take_back(&call); /* everything has been checked */
+        return tkr_create_identified(&call, input, out);
     }
     create c = {.by_name = tkr_given(&input->named_task_uuid) == NULL};
     memcpy(call.context, &c, sizeof c);

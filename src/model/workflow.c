@@ -8,7 +8,7 @@
 #include "statements.h"
 #include "value/error.h"
 
-enum { CLAIM_TIMEOUT_SECONDS = 60, TRIES = 4 };
+enum { TRIES = 4 };
 
 typedef struct found_step {
     bool same_type;
@@ -152,20 +152,26 @@ static void check_task(tkr_call *call, const tasker_task_input *t)
     tkr_check_shape(call, "bypass_steps", t->bypass_steps, TASKER_JSON_SHAPE_ARRAY);
 }
 
-/* What has just been registered need not be looked for. */
-static void add_task(tkr_call *call, creation *c, const tasker_uuid *transition_uuid)
+/* Without an identity the task has one that is its own. What has just been registered need not be looked for. */
+static void add_task(tkr_call *call, creation *c, const tasker_uuid *made)
 {
+    char hash[TASKER_UUID_TEXT_SIZE];
     const tkr_plan *p = &c->plan;
     const tasker_task_input *t = &c->input->task;
     size_t n = c->input->registered ? p->step_count : 0;
-    bool unique = t->identity == TASKER_IDENTITY_UNIQUE;
     c->created = call->part_count;
-    tkr_add_workflow_create(
-        call, &c->key, transition_uuid, p->namespace_name, p->name, p->version, p->names, n, p->systems, n,
-        t->has_requested_at ? &t->requested_at : NULL, t->initiator, t->source_system, t->reason, t->bypass_steps,
-        t->tags, unique ? t->context : c->identity.context, t->reference_id, t->has_priority ? t->priority : 0,
-        t->has_claim_timeout_seconds ? t->claim_timeout_seconds : CLAIM_TIMEOUT_SECONDS,
-        tasker_text_of(unique ? NULL : c->identity.hash), unique ? NULL : &c->identity.named_task_uuid);
+    if (t->identity == TASKER_IDENTITY_UNIQUE)
+        tkr_add_workflow_create(call, &c->key, made, TKR_IF_HAS(t, requested_at), t->initiator, t->source_system,
+                                t->reason, t->reference_id, t->context, t->tags, t->bypass_steps,
+                                TKR_IF_HAS(t, priority), TKR_IF_HAS(t, claim_timeout_seconds),
+                                tasker_text_of(tasker_uuid_format(&c->key, hash)), p->namespace_name, p->name,
+                                p->version, p->names, n, p->systems, n);
+    else
+        tkr_add_workflow_create__identified(
+            call, &c->key, made, TKR_IF_HAS(t, requested_at), t->initiator, t->source_system, t->reason,
+            t->reference_id, c->identity.context, t->tags, t->bypass_steps, TKR_IF_HAS(t, priority),
+            TKR_IF_HAS(t, claim_timeout_seconds), tasker_text_of(c->identity.hash), p->namespace_name, p->name,
+            p->version, p->names, n, p->systems, n, &c->identity.named_task_uuid);
 }
 
 static void add_steps(tkr_call *call, const creation *c, const tasker_uuid *made, const tasker_uuid *transitions)

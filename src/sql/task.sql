@@ -96,75 +96,56 @@ SELECT {t.task}
   FROM {schema}.tasker_tasks t
  WHERE t.task_uuid = $1;
 
--- It is given by its key, which the foreign key checks, or else by name.
--- part: kind_of_new_task ($2 named_task_uuid, $3 namespace_name, $4 name, $5 version)
-SELECT $2 AS named_task_uuid,
-       (SELECT g.configuration -> 'default_context'
-          FROM {schema}.tasker_named_tasks g WHERE g.named_task_uuid = $2) AS default_context
- WHERE $2 IS NOT NULL
-UNION ALL
-(SELECT nt.named_task_uuid, nt.configuration -> 'default_context'
-   FROM {schema}.tasker_named_tasks nt
-   JOIN {schema}.tasker_task_namespaces ns ON ns.task_namespace_uuid = nt.task_namespace_uuid
-  WHERE $2 IS NULL
-    AND ns.name = coalesce($3, 'default')
-    AND nt.name = $4
-    AND ($5 IS NULL OR nt.version = $5)
-  ORDER BY {latest_version_first}
-  LIMIT 1)
-
--- part: open_task (o: tasker_tasks)
-coalesce((SELECT tr.to_state
-            FROM {schema}.tasker_task_transitions tr
-           WHERE tr.task_uuid = o.task_uuid AND tr.most_recent), 'pending') IN ('pending', 'in_progress')
-
--- Without an identity_hash there is none. Otherwise the one of this key, whose creation this is once more, or else the
--- open one of this identity.
--- part: same_task (w: task_uuid, identity_hash)
-CASE WHEN w.identity_hash IS NOT NULL THEN
-    coalesce((SELECT k.task_uuid FROM {schema}.tasker_tasks k WHERE k.task_uuid = w.task_uuid),
-             (SELECT o.task_uuid
-                FROM (SELECT i.task_uuid, i.created_at
-                        FROM {schema}.tasker_tasks i WHERE i.identity_hash = w.identity_hash OFFSET 0) o
-               WHERE {open_task}
-               ORDER BY o.created_at DESC, o.task_uuid DESC
-               LIMIT 1)) END
-
--- The context of the kind's configuration lies below the task's own, key by key; with an identity_hash it has been laid
--- there before, and the answer may be the task that is the same already (see identity.sql).
--- name: task_create writes one task (task_uuid uuid, named_task_uuid uuid?, namespace_name text?, name text?,
---   version text?, transition_uuid uuid, requested_at timestamp?, initiator text(128)?, source_system text(128)?,
---   reason text(128)?, reference_id text(255)?, context jsonb?, tags jsonb?, bypass_steps json?, priority int4?,
---   claim_timeout_seconds int4?, identity_hash text?)
-WITH kind AS (
-{kind_of_new_task}
-), there AS (
-    SELECT {same_task} AS task_uuid
-      FROM (SELECT $1 AS task_uuid, $17 AS identity_hash) w
-), made AS (
+-- parameters: new_task (task_uuid uuid, transition_uuid uuid, requested_at timestamp?, initiator text(128)?,
+--   source_system text(128)?, reason text(128)?, reference_id text(255)?, context jsonb?, tags jsonb?,
+--   bypass_steps json?, priority int4?, claim_timeout_seconds int4?, identity_hash text)
+-- The context of the kind's configuration lies below the task's own, key by key.
+-- part: task_made (kind: named_task_uuid, default_context; the parameters above)
+made AS (
     INSERT INTO {schema}.tasker_tasks (task_uuid, named_task_uuid, complete, requested_at, initiator, source_system,
                                        reason, reference_id, context, tags, bypass_steps, identity_hash, priority,
                                        claim_timeout_seconds, created_at, updated_at)
-    SELECT $1, k.named_task_uuid, false, coalesce($7, t.now), $8, $9, $10, $11,
-           CASE WHEN $17 IS NULL AND jsonb_typeof(k.default_context) = 'object'
-                THEN k.default_context || coalesce($12, '{}') ELSE $12 END,
-           $13, $14, coalesce($17, $1::text), coalesce($15, 0), coalesce($16, 60), t.now, t.now
-      FROM kind k, there, (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) t
-     WHERE there.task_uuid IS NULL
+    SELECT $1, k.named_task_uuid, false, coalesce($3, t.now), $4, $5, $6, $7,
+           CASE WHEN jsonb_typeof(k.default_context) = 'object' THEN k.default_context || coalesce($8, '{}')
+                ELSE $8 END,
+           $9, $10, $13, coalesce($11, 0), coalesce($12, 60), t.now, t.now
+      FROM kind k, (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) t
     ON CONFLICT DO NOTHING
     RETURNING *
 ), first_transition AS (
     INSERT INTO {schema}.tasker_task_transitions (task_transition_uuid, task_uuid, to_state, sort_key, most_recent,
                                                   created_at, updated_at)
-    SELECT $6, m.task_uuid, 'pending', 1, true, m.created_at, m.created_at
+    SELECT $2, m.task_uuid, 'pending', 1, true, m.created_at, m.created_at
       FROM made m
 )
-SELECT {m.task}
-  FROM made m
+
+-- It is given by its key, which the foreign key checks, or else by name.
+-- part: kind_of_task (w: named_task_uuid, namespace_name, name, version)
+SELECT w.named_task_uuid AS named_task_uuid,
+       (SELECT g.configuration -> 'default_context'
+          FROM {schema}.tasker_named_tasks g WHERE g.named_task_uuid = w.named_task_uuid) AS default_context
+ WHERE w.named_task_uuid IS NOT NULL
 UNION ALL
-SELECT {t.task}
-  FROM there
-  JOIN {schema}.tasker_tasks t ON t.task_uuid = there.task_uuid;
+(SELECT nt.named_task_uuid, nt.configuration -> 'default_context'
+   FROM {schema}.tasker_named_tasks nt
+   JOIN {schema}.tasker_task_namespaces ns ON ns.task_namespace_uuid = nt.task_namespace_uuid
+  WHERE w.named_task_uuid IS NULL
+    AND ns.name = coalesce(w.namespace_name, 'default')
+    AND nt.name = w.name
+    AND (w.version IS NULL OR nt.version = w.version)
+  ORDER BY {latest_version_first}
+  LIMIT 1)
+
+-- name: task_create writes one task ({new_task}, named_task_uuid uuid?, namespace_name text?, name text?,
+--   version text?)
+WITH kind AS (
+    SELECT k.*
+      FROM (SELECT $14 AS named_task_uuid, $15 AS namespace_name, $16 AS name, $17 AS version) w
+     CROSS JOIN LATERAL (
+{kind_of_task}) k
+), {task_made}
+SELECT {m.task}
+  FROM made m;
 
 -- name: task_query reads many task ({task_filter}, {page})
 SELECT {t.task}

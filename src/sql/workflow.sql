@@ -1,60 +1,20 @@
 -- SPDX-License-Identifier: MIT
 -- Creating whole workflows. The statements travel in one flush. The first inserts the task and the first row of its
 -- history, or does nothing: because the task is there already (a resend, or one of this identity) or because its type
--- is not registered. All others are gated by that row, whose key only this very try has, so they do nothing then, either.
+-- is not registered. All others are gated by that row, whose key only this very try has, so they do nothing then,
+-- either.
 --
 -- OFFSET 0 keeps the look-up of one name what it is: flattened into the join it was planned by system alone, and every
 -- name was compared with all names of its system.
 
--- The context of the type's configuration lies below the task's own, key by key. Names are given when they may be
--- missing. With an identity_hash the type has been looked up and the context laid over before (see identity.sql).
--- name: workflow_create writes one made_task (task_uuid uuid, transition_uuid uuid, namespace_name text, name text,
---   version text, step_names text[], step_systems text[], requested_at timestamp?, initiator text(128)?, source_system text(128)?,
---   reason text(128)?, bypass_steps json?, tags jsonb?, context jsonb?, reference_id text(255)?, priority int4,
---   claim_timeout_seconds int4, identity_hash text?, named_task_uuid uuid?)
-WITH there AS (
-    SELECT {same_task} AS task_uuid
-      FROM (SELECT $1 AS task_uuid, $18 AS identity_hash) w
-), made AS (
-    INSERT INTO {schema}.tasker_tasks
-           (task_uuid, named_task_uuid, complete, requested_at, initiator, source_system, reason, bypass_steps, tags,
-            context, identity_hash, reference_id, priority, claim_timeout_seconds, created_at, updated_at)
-    SELECT $1, nt.named_task_uuid, false, coalesce($8, n.now), $9, $10, $11, $12, $13,
-           CASE WHEN $18 IS NULL AND jsonb_typeof(nt.configuration -> 'default_context') = 'object'
-                THEN (nt.configuration -> 'default_context') || coalesce($14, '{}') ELSE $14 END,
-           coalesce($18, $1::text), $15, $16, $17, n.now, n.now
-      FROM {schema}.tasker_named_tasks nt
-      JOIN {schema}.tasker_task_namespaces ns ON ns.task_namespace_uuid = nt.task_namespace_uuid
-     CROSS JOIN (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) n
-     CROSS JOIN there
-     WHERE there.task_uuid IS NULL
-       AND ns.name = $3
-       AND nt.name = $4
-       AND nt.version = $5
-       AND nt.named_task_uuid = coalesce($19, nt.named_task_uuid)
-       AND NOT EXISTS (
-           SELECT FROM unnest($6::text[], $7::text[]) AS i (name, system)
-            WHERE NOT EXISTS (
-                  SELECT FROM {schema}.tasker_named_steps np
-                   WHERE np.name = i.name
-                     AND np.dependent_system_uuid = (SELECT ds.dependent_system_uuid
-                                                       FROM {schema}.tasker_dependent_systems ds
-                                                      WHERE ds.name = i.system)
-                  OFFSET 0))
-    ON CONFLICT DO NOTHING
-    RETURNING task_uuid, created_at
-), first_transition AS (
-    INSERT INTO {schema}.tasker_task_transitions
-           (task_transition_uuid, task_uuid, to_state, sort_key, most_recent, created_at, updated_at)
-    SELECT $2, m.task_uuid, 'pending', 1, true, m.created_at, m.created_at
-      FROM made m
-)
-SELECT true AS made, m.task_uuid AS task_uuid
-  FROM made m
-UNION ALL
-SELECT false, there.task_uuid
-  FROM there
- WHERE there.task_uuid IS NOT NULL;
+-- Names are given when they may be missing.
+-- name: workflow_create writes one made_task ({new_task}, namespace_name text, name text, version text,
+--   step_names text[], step_systems text[])
+WITH kind AS (
+{registered_type}
+), {task_made}
+SELECT true AS made, m.task_uuid::uuid AS task_uuid
+  FROM made m;
 
 -- A name that has gone since it was looked for is NULL and refuses the whole.
 -- name: workflow_create__steps writes none (task_uuid uuid, transition_uuid uuid, step_uuids uuid[], transition_uuids uuid[], names text[], systems text[], retryables bool[], skippables bool[], retry_limits int4[], inputs jsonb[])
