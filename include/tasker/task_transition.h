@@ -3,8 +3,7 @@
 #ifndef TASKER_TASK_TRANSITION_H
 #define TASKER_TASK_TRANSITION_H
 
-#include "db.h"
-#include "state.h"
+#include "transition.h"
 
 TASKER_BEGIN_DECLS
 
@@ -19,7 +18,7 @@ typedef struct tasker_task_transition {
     tasker_time created_at;
     tasker_time updated_at;
     bool has_seconds_since_previous;
-    double seconds_since_previous; /* computed; not there for the first */
+    double seconds_since_previous; /* computed; not there for the oldest row of its history */
 } tasker_task_transition;
 
 TASKER_LIST(tasker_task_transitions, tasker_task_transition);
@@ -34,6 +33,9 @@ typedef struct tasker_task_transition_filter {
     size_t from_state_count;
     bool has_most_recent;
     bool most_recent;
+    tasker_text metadata_key;      /* metadata is an object with this key, whatever its value */
+    tasker_json metadata_value;    /* with metadata_key: its value is this; absent: any */
+    tasker_json metadata_contains; /* as PostgreSQL's @> has it */
     tasker_time_range created;
     uint64_t reserved[4];
 } tasker_task_transition_filter;
@@ -42,9 +44,35 @@ typedef struct tasker_task_transition_filter {
 TASKER_CALL tasker_task_transition_get(tasker_db *db, const tasker_uuid *task_transition_uuid,
                                        const tasker_task_transition **out);
 
-/* Orders: OLDEST, NEWEST, and by task: LEAST_RECENT and MOST_RECENT (by sort_key within each). */
+/*
+ * Orders: OLDEST, NEWEST; LEAST_RECENT and MOST_RECENT go from task to task and within each by sort_key. These two find
+ * on also when rows before were pruned meanwhile.
+ */
 TASKER_CALL tasker_task_transition_query(tasker_db *db, const tasker_task_transition_filter *filter,
                                          const tasker_page *page, const tasker_task_transitions **out);
+
+/* How many there are, and whether there is any. */
+TASKER_CALL tasker_task_transition_count(tasker_db *db, const tasker_task_transition_filter *filter, int64_t *out);
+TASKER_CALL tasker_task_transition_exists(tasker_db *db, const tasker_task_transition_filter *filter, bool *out);
+
+/* Row by row in constant memory, in the same orders: see tasker/cursor.h. */
+TASKER_CALL tasker_task_transition_stream(tasker_db *db, const tasker_task_transition_filter *filter,
+                                          const tasker_cursor_options *options, tasker_cursor **out);
+TASKER_CALL tasker_task_transition_next(tasker_cursor *cursor, const tasker_task_transition **out);
+
+/*
+ * Puts another object in place of a row's metadata: what the history says was so is rewritten. NOT_FOUND: no such key.
+ * INVALID_ARGUMENT: not an object.
+ */
+TASKER_CALL tasker_task_transition_replace_metadata(tasker_db *db, const tasker_uuid *task_transition_uuid,
+                                                    tasker_json metadata);
+
+/*
+ * Deletes all rows of a task's history but the newest keep, at least 1. Only the oldest go, and never the current
+ * one. OK also when none went; *out, if wanted, counts. A write that is
+ * sent again after its row was pruned is not recognised any more.
+ */
+TASKER_CALL tasker_task_transition_prune(tasker_db *db, const tasker_uuid *task_uuid, int32_t keep, int64_t *out);
 
 TASKER_END_DECLS
 

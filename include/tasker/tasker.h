@@ -28,6 +28,7 @@
 #include "task_annotation.h"
 #include "task_namespace.h"
 #include "task_transition.h"
+#include "transition.h"
 #include "types.h"
 #include "uuid.h"
 #include "version.h"

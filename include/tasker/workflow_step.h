@@ -7,7 +7,7 @@
 #ifndef TASKER_WORKFLOW_STEP_H
 #define TASKER_WORKFLOW_STEP_H
 
-#include "db.h"
+#include "cursor.h"
 #include "state.h"
 
 TASKER_BEGIN_DECLS
@@ -94,6 +94,9 @@ typedef struct tasker_workflow_step_filter {
     bool has_results;
     bool results; /* has results */
     tasker_time_range created;
+    tasker_time_range task_created;   /* created_at of the step's task */
+    tasker_time_range reached;        /* when it entered its current state; without history: created_at */
+    tasker_time_range last_attempted; /* what was never attempted lies in no such range */
     uint64_t reserved[4];
 } tasker_workflow_step_filter;
 
@@ -124,6 +127,35 @@ TASKER_CALL tasker_workflow_step_query(tasker_db *db, const tasker_workflow_step
 /* The same steps in the same orders, with names and states. */
 TASKER_CALL tasker_workflow_step_query_details(tasker_db *db, const tasker_workflow_step_filter *filter,
                                                const tasker_page *page, const tasker_workflow_step_detail_list **out);
+
+/*
+ * How many there are, and whether there is any. The schema lets two steps of a task have one name: a count of 1 with
+ * task_uuids and name says that it is one step's alone.
+ */
+TASKER_CALL tasker_workflow_step_count(tasker_db *db, const tasker_workflow_step_filter *filter, int64_t *out);
+TASKER_CALL tasker_workflow_step_exists(tasker_db *db, const tasker_workflow_step_filter *filter, bool *out);
+
+/* Row by row in constant memory, in the same orders: see tasker/cursor.h. */
+TASKER_CALL tasker_workflow_step_stream(tasker_db *db, const tasker_workflow_step_filter *filter,
+                                        const tasker_cursor_options *options, tasker_cursor **out);
+TASKER_CALL tasker_workflow_step_next(tasker_cursor *cursor, const tasker_workflow_step **out);
+
+/*
+ * Changes what is set and leaves the rest; TASKER_CLEAR removes inputs and reference_id. State, flags and attempts are
+ * not among it: see tasker/lifecycle.h. Whoever works on the step keeps what it was given at its start. NOT_FOUND: no
+ * such key. GUARD_FAILED: the step was started more often than the new retry_limit allows; retryable = false ends its
+ * retries. INVALID_ARGUMENT: another key, a task or a named step, which cannot be changed. Locks the task's row first,
+ * because it may make a failed step runnable.
+ */
+TASKER_CALL tasker_workflow_step_update(tasker_db *db, const tasker_uuid *workflow_step_uuid,
+                                        const tasker_workflow_step_input *input, const tasker_workflow_step **out);
+
+/*
+ * Deletes a step to which nothing has happened yet, with the one row of its history, pending. NOT_FOUND: no such key.
+ * STILL_REFERENCED: it has edges (delete them first) or a history; a transaction must be rolled back then. A task with
+ * all of its steps is deleted by tasker_workflow_delete.
+ */
+TASKER_CALL tasker_workflow_step_delete(tasker_db *db, const tasker_uuid *workflow_step_uuid);
 
 /* The states of count steps; out has room for count. NONE: no such step. */
 TASKER_CALL tasker_workflow_step_get_states(tasker_db *db, const tasker_uuid *workflow_step_uuids, size_t count,

@@ -3,12 +3,13 @@
  * Edges between the steps of a task: to_step waits for from_step. Edges never form a cycle. Natural key: both ends.
  *
  * What adds an edge locks the task's row and then to_step's first and looks at the graph after that, so two callers
- * cannot close a cycle together, and nobody starts to_step meanwhile. In a REPEATABLE READ transaction of yours that look may be too old; use READ COMMITTED or SERIALIZABLE.
+ * cannot close a cycle together, and nobody starts to_step meanwhile. In a REPEATABLE READ transaction of yours that
+ * look may be too old; use READ COMMITTED or SERIALIZABLE.
  */
 #ifndef TASKER_WORKFLOW_STEP_EDGE_H
 #define TASKER_WORKFLOW_STEP_EDGE_H
 
-#include "db.h"
+#include "cursor.h"
 
 TASKER_BEGIN_DECLS
 
@@ -63,9 +64,30 @@ TASKER_CALL tasker_workflow_step_edge_get(tasker_db *db, const tasker_uuid *work
 TASKER_CALL tasker_workflow_step_edge_find_or_create(tasker_db *db, const tasker_workflow_step_edge_input *input,
                                                      const tasker_workflow_step_edge **out);
 
+/*
+ * Deletes an edge; NOT_FOUND: no such key. No state stands against it, nor whether the task is open: to_step has a
+ * parent less to wait for and may be ready from now on; what was started goes on, and from_step's results are no longer
+ * among what its workers are given. Locks the task's row first, so that nobody finds the task blocked meanwhile.
+ */
+TASKER_CALL tasker_workflow_step_edge_delete(tasker_db *db, const tasker_uuid *workflow_step_edge_uuid);
+
+/* The same for whatever leads from one step to the other, under every name. OK also for none; *out, if wanted, counts. */
+TASKER_CALL tasker_workflow_step_edge_delete_between(tasker_db *db, const tasker_uuid *from_step_uuid,
+                                                     const tasker_uuid *to_step_uuid, int64_t *out);
+
 /* Orders: OLDEST, NEWEST. */
 TASKER_CALL tasker_workflow_step_edge_query(tasker_db *db, const tasker_workflow_step_edge_filter *filter,
                                             const tasker_page *page, const tasker_workflow_step_edges **out);
+
+/* How many there are, and whether there is any. */
+TASKER_CALL tasker_workflow_step_edge_count(tasker_db *db, const tasker_workflow_step_edge_filter *filter,
+                                            int64_t *out);
+TASKER_CALL tasker_workflow_step_edge_exists(tasker_db *db, const tasker_workflow_step_edge_filter *filter, bool *out);
+
+/* Row by row in constant memory, in the same orders: see tasker/cursor.h. */
+TASKER_CALL tasker_workflow_step_edge_stream(tasker_db *db, const tasker_workflow_step_edge_filter *filter,
+                                             const tasker_cursor_options *options, tasker_cursor **out);
+TASKER_CALL tasker_workflow_step_edge_next(tasker_cursor *cursor, const tasker_workflow_step_edge **out);
 
 /*
  * Would an edge between these two close a cycle? An edge from a step to itself would. Without a lock: another caller

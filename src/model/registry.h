@@ -70,7 +70,7 @@ void tkr_refuse_clear(tkr_call *call, const char *name, const char *ptr);
 tasker_status tkr_update(tkr_call *call, uint32_t get, void *out);
 tasker_status tkr_update_numbered(tkr_call *call, uint32_t get, int64_t number, void *out);
 
-/* Runs a delete; NOT_FOUND: it touched no row. */
+/* Runs a delete, or another write of one row that answers none; NOT_FOUND: it touched no row. */
 tasker_status tkr_delete(tkr_call *call);
 
 /* Runs a delete of any number of rows; out may be NULL. */

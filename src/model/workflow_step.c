@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tasker/workflow_step.h"
+#include "model/cursor.h"
 #include "model/registry.h"
 #include "statements.h"
 #include "value/error.h"
@@ -42,6 +43,12 @@ static const tkr_column details_columns[] = {
 const tkr_entity tkr_entity_workflow_step_details = {"workflow_step_details", sizeof(tasker_workflow_step_details),
                                                      details_columns};
 
+static void check_retry_limit(tkr_call *call, const tasker_workflow_step_input *input)
+{
+    if (input->has_retry_limit && input->retry_limit < 0)
+        tkr_refuse(call, TASKER_INVALID_ARGUMENT, "retry_limit is negative");
+}
+
 /* ---- creating: lock and insert in one flush; see the statements ---- */
 
 enum { INSERT = 1 };
@@ -69,8 +76,7 @@ tasker_status tasker_workflow_step_create(tasker_db *db, const tasker_workflow_s
     tasker_uuid transition_uuid;
     if (!tkr_check_input(&call, input, TKR_RESERVED(input)))
         return tkr_abandon_for_pointer(&call, out);
-    if (input->has_retry_limit && input->retry_limit < 0)
-        tkr_refuse(&call, TASKER_INVALID_ARGUMENT, "retry_limit is negative");
+    check_retry_limit(&call, input);
     tasker_uuid key = tkr_key(&call, &input->workflow_step_uuid);
     const tasker_uuid *task = tkr_given(&input->task_uuid);
     tkr_add_workflow_step_create__lock(&call, task);
@@ -81,6 +87,49 @@ tasker_status tasker_workflow_step_create(tasker_db *db, const tasker_workflow_s
                                      input->reference_id);
     return tkr_run_for_pointer(&call, finish_create, out);
 }
+
+/* ---- update and delete ---- */
+
+/* No row: there is no such step, or the new limit lies below its starts. */
+static tasker_status finish_update(tkr_call *call)
+{
+    bool looked = call->answered[0] == &tkr_statements[TKR_STATEMENT_workflow_step_get];
+    if (looked && tkr_rows(call, 0) > 0)
+        return tkr_error_set(call->error, TASKER_GUARD_FAILED, "the step was started more often than retry_limit says");
+    if (looked)
+        return tkr_error_set(call->error, TASKER_NOT_FOUND, "workflow_step_update: no such row");
+    if (tkr_rows(call, 0) > 0)
+        return tkr_give_row(call);
+    tkr_nothing_written(call);
+    tkr_add_workflow_step_get(call, &call->error->key);
+    return TASKER_AGAIN;
+}
+
+tasker_status tasker_workflow_step_update(tasker_db *db, const tasker_uuid *workflow_step_uuid,
+                                          const tasker_workflow_step_input *input, const tasker_workflow_step **out)
+{
+    tkr_call call = tkr_begin(db);
+    if (!tkr_check_input(&call, input, TKR_RESERVED(input)) ||
+        !tkr_check_update(&call, workflow_step_uuid, &input->workflow_step_uuid))
+        return tkr_abandon_for_pointer(&call, out);
+    if (!tasker_uuid_is_nil(&input->task_uuid) || !tasker_uuid_is_nil(&input->named_step_uuid))
+        tkr_refuse(&call, TASKER_INVALID_ARGUMENT, "a step stays with its task and its named step");
+    check_retry_limit(&call, input);
+    tkr_add_workflow_step_update(&call, workflow_step_uuid, TKR_IF_HAS(input, retryable),
+                                 TKR_IF_HAS(input, retry_limit), TKR_IF_HAS(input, skippable),
+                                 TKR_IF_HAS(input, priority), input->inputs, TKR_CLEARS(input->inputs),
+                                 input->reference_id, TKR_CLEARS(input->reference_id));
+    return tkr_run_for_pointer(&call, finish_update, out);
+}
+
+tasker_status tasker_workflow_step_delete(tasker_db *db, const tasker_uuid *workflow_step_uuid)
+{
+    tkr_call call = tkr_begin(db);
+    tkr_add_workflow_step_delete(&call, workflow_step_uuid);
+    return tkr_delete(&call);
+}
+
+/* ---- reading ---- */
 
 tasker_status tasker_workflow_step_get(tasker_db *db, const tasker_uuid *workflow_step_uuid,
                                        const tasker_workflow_step **out)
@@ -98,37 +147,89 @@ tasker_status tasker_workflow_step_find_by_name(tasker_db *db, const tasker_uuid
     return tkr_find(&call, out);
 }
 
-/* Both queries take the same parameters. */
-typedef __typeof__(tkr_add_workflow_step_query) *add_query;
+#define FILTER(f)                                                                                                      \
+    (f)->workflow_step_uuids, (f)->workflow_step_uuid_count, (f)->task_uuids, (f)->task_uuid_count,                    \
+        (f)->named_step_uuids, (f)->named_step_uuid_count, (f)->parents_of, (f)->children_of, states,                  \
+        (f)->state_count, (f)->name, TKR_IF_HAS(f, processed), TKR_IF_HAS(f, in_process), TKR_IF_HAS(f, retryable),    \
+        TKR_IF_HAS(f, results), TKR_RANGE((f)->created), TKR_RANGE((f)->task_created), TKR_RANGE((f)->reached),        \
+        TKR_RANGE((f)->last_attempted)
 
-static tasker_status query(tasker_db *db, const tasker_workflow_step_filter *filter, const tasker_page *page,
-                           add_query add, void *out)
+/* *states: the names of the filter's. */
+static const tasker_workflow_step_filter *check_filter(tkr_call *call, const tasker_workflow_step_filter *filter,
+                                                       const tasker_text **states)
 {
     static const tasker_workflow_step_filter all = {0};
-    const tasker_workflow_step_filter *f = filter != NULL ? filter : &all;
-    tkr_call call = tkr_begin(db);
-    tkr_page p = tkr_page_of(&call, page, TKR_ORDERS_OF_DATED | TKR_ORDER_BIT(TASKER_ORDER_PRIORITY));
-    p.recent_at = offsetof(tasker_workflow_step, last_attempted_at);
-    p.priority_at = offsetof(tasker_workflow_step, priority);
-    tkr_check_reserved(&call, f->reserved, sizeof f->reserved);
-    const tasker_text *states = tkr_state_names(&call, "states", f->states, f->state_count, false);
-    add(&call, f->workflow_step_uuids, f->workflow_step_uuid_count, f->task_uuids, f->task_uuid_count,
-        f->named_step_uuids, f->named_step_uuid_count, f->parents_of, f->children_of, states, f->state_count, f->name,
-        TKR_IF_HAS(f, processed), TKR_IF_HAS(f, in_process), TKR_IF_HAS(f, retryable), TKR_IF_HAS(f, results),
-        TKR_IF_HAS(&f->created, since), TKR_IF_HAS(&f->created, until), p.after, p.after_key, p.order, p.fetch);
-    return tkr_query_page(&call, &p, out);
+    tkr_check_reserved(call, filter != NULL ? filter->reserved : NULL, sizeof filter->reserved);
+    filter = filter != NULL ? filter : &all;
+    *states = tkr_state_names(call, "states", filter->states, filter->state_count, false);
+    return filter;
+}
+
+enum { ORDERS = TKR_ORDERS_OF_DATED | TKR_ORDER_BIT(TASKER_ORDER_PRIORITY) };
+
+static void set_sort_values(tkr_page *page)
+{
+    page->recent_at = offsetof(tasker_workflow_step, last_attempted_at);
+    page->priority_at = offsetof(tasker_workflow_step, priority);
 }
 
 tasker_status tasker_workflow_step_query(tasker_db *db, const tasker_workflow_step_filter *filter,
                                          const tasker_page *page, const tasker_workflow_steps **out)
 {
-    return query(db, filter, page, tkr_add_workflow_step_query, out);
+    const tasker_text *states;
+    tkr_call call = tkr_begin(db);
+    tkr_page p = tkr_page_of(&call, page, ORDERS);
+    set_sort_values(&p);
+    filter = check_filter(&call, filter, &states);
+    tkr_add_workflow_step_query(&call, FILTER(filter), TKR_PAGE(p));
+    return tkr_query_page(&call, &p, out);
 }
 
 tasker_status tasker_workflow_step_query_details(tasker_db *db, const tasker_workflow_step_filter *filter,
                                                  const tasker_page *page, const tasker_workflow_step_detail_list **out)
 {
-    return query(db, filter, page, tkr_add_workflow_step_query_details, out);
+    const tasker_text *states;
+    tkr_call call = tkr_begin(db);
+    tkr_page p = tkr_page_of(&call, page, ORDERS);
+    set_sort_values(&p);
+    filter = check_filter(&call, filter, &states);
+    tkr_add_workflow_step_query_details(&call, FILTER(filter), TKR_PAGE(p));
+    return tkr_query_page(&call, &p, out);
+}
+
+tasker_status tasker_workflow_step_stream(tasker_db *db, const tasker_workflow_step_filter *filter,
+                                          const tasker_cursor_options *options, tasker_cursor **out)
+{
+    const tasker_text *states;
+    tkr_call call = tkr_begin_now(db);
+    tkr_page p = tkr_page_of_cursor(&call, options, ORDERS);
+    set_sort_values(&p);
+    filter = check_filter(&call, filter, &states);
+    tkr_add_workflow_step_query(&call, FILTER(filter), TKR_PAGE(p));
+    return tkr_stream(&call, &p, out);
+}
+
+tasker_status tasker_workflow_step_next(tasker_cursor *cursor, const tasker_workflow_step **out)
+{
+    return tkr_next(cursor, &tkr_entity_workflow_step, out);
+}
+
+tasker_status tasker_workflow_step_count(tasker_db *db, const tasker_workflow_step_filter *filter, int64_t *out)
+{
+    const tasker_text *states;
+    tkr_call call = tkr_begin(db);
+    filter = check_filter(&call, filter, &states);
+    tkr_add_workflow_step_count(&call, FILTER(filter), NULL);
+    return tkr_get_count(&call, out);
+}
+
+tasker_status tasker_workflow_step_exists(tasker_db *db, const tasker_workflow_step_filter *filter, bool *out)
+{
+    const tasker_text *states;
+    tkr_call call = tkr_begin(db);
+    filter = check_filter(&call, filter, &states);
+    tkr_add_workflow_step_count(&call, FILTER(filter), &tkr_one);
+    return tkr_get_exists(&call, out);
 }
 
 tasker_status tasker_workflow_step_get_states(tasker_db *db, const tasker_uuid *workflow_step_uuids, size_t count,

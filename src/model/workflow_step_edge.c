@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tasker/workflow_step_edge.h"
+#include "model/cursor.h"
 #include "model/registry.h"
 #include "statements.h"
 #include "value/error.h"
@@ -112,6 +113,21 @@ tasker_status tasker_workflow_step_edge_find_or_create(tasker_db *db, const task
     return make(db, input, tkr_add_workflow_step_edge_find_or_create, finish_find_or_create, out);
 }
 
+tasker_status tasker_workflow_step_edge_delete(tasker_db *db, const tasker_uuid *workflow_step_edge_uuid)
+{
+    tkr_call call = tkr_begin(db);
+    tkr_add_workflow_step_edge_delete(&call, workflow_step_edge_uuid);
+    return tkr_delete(&call);
+}
+
+tasker_status tasker_workflow_step_edge_delete_between(tasker_db *db, const tasker_uuid *from_step_uuid,
+                                                       const tasker_uuid *to_step_uuid, int64_t *out)
+{
+    tkr_call call = tkr_begin(db);
+    tkr_add_workflow_step_edge_delete_between(&call, from_step_uuid, to_step_uuid);
+    return tkr_delete_many(&call, out);
+}
+
 /* ---- reading ---- */
 
 tasker_status tasker_workflow_step_edge_get(tasker_db *db, const tasker_uuid *workflow_step_edge_uuid,
@@ -122,17 +138,57 @@ tasker_status tasker_workflow_step_edge_get(tasker_db *db, const tasker_uuid *wo
     return tkr_get(&call, out);
 }
 
+#define FILTER(f)                                                                                                      \
+    (f)->task_uuid, (f)->from_step_uuid, (f)->to_step_uuid, (f)->name, (f)->to_children_of, (f)->siblings_of
+
+static const tasker_workflow_step_edge_filter *check_filter(tkr_call *call,
+                                                            const tasker_workflow_step_edge_filter *filter)
+{
+    static const tasker_workflow_step_edge_filter all = {0};
+    tkr_check_reserved(call, filter != NULL ? filter->reserved : NULL, sizeof filter->reserved);
+    return filter != NULL ? filter : &all;
+}
+
 tasker_status tasker_workflow_step_edge_query(tasker_db *db, const tasker_workflow_step_edge_filter *filter,
                                               const tasker_page *page, const tasker_workflow_step_edges **out)
 {
-    static const tasker_workflow_step_edge_filter all = {0};
-    const tasker_workflow_step_edge_filter *f = filter != NULL ? filter : &all;
     tkr_call call = tkr_begin(db);
     tkr_page p = tkr_page_of(&call, page, TKR_ORDERS_OF_KEYED);
-    tkr_check_reserved(&call, f->reserved, sizeof f->reserved);
-    tkr_add_workflow_step_edge_query(&call, f->task_uuid, f->from_step_uuid, f->to_step_uuid, f->name,
-                                     f->to_children_of, f->siblings_of, p.after, p.order, p.fetch);
+    filter = check_filter(&call, filter);
+    tkr_add_workflow_step_edge_query(&call, FILTER(filter), TKR_PAGE(p));
     return tkr_query_page(&call, &p, out);
+}
+
+tasker_status tasker_workflow_step_edge_stream(tasker_db *db, const tasker_workflow_step_edge_filter *filter,
+                                               const tasker_cursor_options *options, tasker_cursor **out)
+{
+    tkr_call call = tkr_begin_now(db);
+    tkr_page p = tkr_page_of_cursor(&call, options, TKR_ORDERS_OF_KEYED);
+    filter = check_filter(&call, filter);
+    tkr_add_workflow_step_edge_query(&call, FILTER(filter), TKR_PAGE(p));
+    return tkr_stream(&call, &p, out);
+}
+
+tasker_status tasker_workflow_step_edge_next(tasker_cursor *cursor, const tasker_workflow_step_edge **out)
+{
+    return tkr_next(cursor, &tkr_entity_workflow_step_edge, out);
+}
+
+tasker_status tasker_workflow_step_edge_count(tasker_db *db, const tasker_workflow_step_edge_filter *filter,
+                                              int64_t *out)
+{
+    tkr_call call = tkr_begin(db);
+    filter = check_filter(&call, filter);
+    tkr_add_workflow_step_edge_count(&call, FILTER(filter), NULL);
+    return tkr_get_count(&call, out);
+}
+
+tasker_status tasker_workflow_step_edge_exists(tasker_db *db, const tasker_workflow_step_edge_filter *filter, bool *out)
+{
+    tkr_call call = tkr_begin(db);
+    filter = check_filter(&call, filter);
+    tkr_add_workflow_step_edge_count(&call, FILTER(filter), &tkr_one);
+    return tkr_get_exists(&call, out);
 }
 
 tasker_status tasker_workflow_step_edge_would_cycle(tasker_db *db, const tasker_uuid *from_step_uuid,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "tasker/workflow_step_transition.h"
+#include "model/cursor.h"
 #include "model/registry.h"
+#include "model/transition.h"
 #include "statements.h"
 
 static const tkr_column columns[] = {
@@ -29,20 +31,98 @@ tasker_status tasker_workflow_step_transition_get(tasker_db *db, const tasker_uu
     return tkr_get(&call, out);
 }
 
+#define FILTER(f, names)                                                                                               \
+    (f)->workflow_step_uuids, (f)->workflow_step_uuid_count, (names).to, (f)->to_state_count, (names).from,            \
+        (f)->from_state_count, (f)->task_uuids, (f)->task_uuid_count, (f)->retries, TKR_IF_HAS(f, attempt_number),     \
+        TKR_IF_HAS(f, most_recent), (f)->metadata_key, (f)->metadata_value, (f)->metadata_contains,                    \
+        TKR_RANGE((f)->created)
+
+static const tasker_workflow_step_transition_filter *
+check_filter(tkr_call *call, const tasker_workflow_step_transition_filter *filter, tkr_state_filter *names)
+{
+    static const tasker_workflow_step_transition_filter all = {0};
+    tkr_check_reserved(call, filter != NULL ? filter->reserved : NULL, sizeof filter->reserved);
+    filter = filter != NULL ? filter : &all;
+    names->to = tkr_state_names(call, "to_states", filter->to_states, filter->to_state_count, false);
+    names->from = tkr_state_names(call, "from_states", filter->from_states, filter->from_state_count, true);
+    tkr_check_metadata_filter(call, filter->metadata_key, filter->metadata_value);
+    return filter;
+}
+
+static void set_place(tkr_page *page)
+{
+    page->owner_at = offsetof(tasker_workflow_step_transition, workflow_step_uuid);
+    page->sort_key_at = offsetof(tasker_workflow_step_transition, sort_key);
+    page->made_at = offsetof(tasker_workflow_step_transition, created_at);
+}
+
 tasker_status tasker_workflow_step_transition_query(tasker_db *db, const tasker_workflow_step_transition_filter *filter,
                                                     const tasker_page *page,
                                                     const tasker_workflow_step_transitions **out)
 {
-    static const tasker_workflow_step_transition_filter all = {0};
-    const tasker_workflow_step_transition_filter *f = filter != NULL ? filter : &all;
+    tkr_state_filter names;
     tkr_call call = tkr_begin(db);
     tkr_page p = tkr_page_of(&call, page, TKR_ORDERS_OF_DATED);
-    tkr_check_reserved(&call, f->reserved, sizeof f->reserved);
-    const tasker_text *to = tkr_state_names(&call, "to_states", f->to_states, f->to_state_count, false);
-    const tasker_text *from = tkr_state_names(&call, "from_states", f->from_states, f->from_state_count, true);
-    tkr_add_workflow_step_transition_query(
-        &call, f->workflow_step_uuids, f->workflow_step_uuid_count, to, f->to_state_count, from, f->from_state_count,
-        f->task_uuids, f->task_uuid_count, TKR_IF_HAS(f, most_recent), TKR_IF_HAS(&f->created, since),
-        TKR_IF_HAS(&f->created, until), p.after, p.order, p.fetch);
+    set_place(&p);
+    filter = check_filter(&call, filter, &names);
+    tkr_add_workflow_step_transition_query(&call, FILTER(filter, names), TKR_PAGE(p));
     return tkr_query_page(&call, &p, out);
+}
+
+tasker_status tasker_workflow_step_transition_stream(tasker_db *db,
+                                                     const tasker_workflow_step_transition_filter *filter,
+                                                     const tasker_cursor_options *options, tasker_cursor **out)
+{
+    tkr_state_filter names;
+    tkr_call call = tkr_begin_now(db);
+    tkr_page p = tkr_page_of_cursor(&call, options, TKR_ORDERS_OF_DATED);
+    set_place(&p);
+    filter = check_filter(&call, filter, &names);
+    tkr_add_workflow_step_transition_query(&call, FILTER(filter, names), TKR_PAGE(p));
+    return tkr_stream(&call, &p, out);
+}
+
+tasker_status tasker_workflow_step_transition_next(tasker_cursor *cursor, const tasker_workflow_step_transition **out)
+{
+    return tkr_next(cursor, &tkr_entity_workflow_step_transition, out);
+}
+
+tasker_status tasker_workflow_step_transition_count(tasker_db *db, const tasker_workflow_step_transition_filter *filter,
+                                                    int64_t *out)
+{
+    tkr_state_filter names;
+    tkr_call call = tkr_begin(db);
+    filter = check_filter(&call, filter, &names);
+    tkr_add_workflow_step_transition_count(&call, FILTER(filter, names), NULL);
+    return tkr_get_count(&call, out);
+}
+
+tasker_status tasker_workflow_step_transition_exists(tasker_db *db,
+                                                     const tasker_workflow_step_transition_filter *filter, bool *out)
+{
+    tkr_state_filter names;
+    tkr_call call = tkr_begin(db);
+    filter = check_filter(&call, filter, &names);
+    tkr_add_workflow_step_transition_count(&call, FILTER(filter, names), &tkr_one);
+    return tkr_get_exists(&call, out);
+}
+
+tasker_status tasker_workflow_step_transition_replace_metadata(tasker_db *db,
+                                                               const tasker_uuid *workflow_step_transition_uuid,
+                                                               tasker_json metadata)
+{
+    tkr_call call = tkr_begin(db);
+    tkr_add_workflow_step_transition_replace_metadata(&call, workflow_step_transition_uuid, metadata);
+    tkr_check_shape(&call, "metadata", metadata, TASKER_JSON_SHAPE_OBJECT);
+    return tkr_delete(&call);
+}
+
+tasker_status tasker_workflow_step_transition_prune(tasker_db *db, const tasker_uuid *workflow_step_uuid, int32_t keep,
+                                                    int64_t *out)
+{
+    tkr_call call = tkr_begin(db);
+    if (keep < 1)
+        tkr_refuse(&call, TASKER_INVALID_ARGUMENT, "keep is not above 0: the current row stays");
+    tkr_add_workflow_step_transition_prune(&call, workflow_step_uuid, keep);
+    return tkr_delete_many(&call, out);
 }

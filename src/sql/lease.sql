@@ -34,7 +34,8 @@ WITH cur AS MATERIALIZED (
            (workflow_step_transition_uuid, workflow_step_uuid, to_state, from_state, metadata, sort_key, most_recent,
             created_at, updated_at)
     SELECT r.id, upd.workflow_step_uuid, r.to_state, r.from_state,
-           jsonb_strip_nulls(jsonb_build_object('event', r.event, 'actor', $4, 'attempt_number', upd.attempts)),
+           jsonb_strip_nulls(jsonb_build_object('event', r.event, 'actor', $4, 'attempt_number', upd.attempts,
+                                                'retry_attempt', CASE WHEN r.event = 'retry' THEN true END)),
            upd.sort_key + r.step, r.most_recent, upd.now, upd.now
       FROM upd
      CROSS JOIN LATERAL (

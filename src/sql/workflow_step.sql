@@ -10,28 +10,38 @@
 
 -- part: workflow_step_with_details (s: tasker_workflow_steps; d: what the details add)
 CROSS JOIN LATERAL (
-    SELECT np.name, ds.name AS dependent_system_name, coalesce(cur.to_state, 'pending') AS state,
-           coalesce(cur.created_at, s.created_at) AS state_since
+    SELECT np.name, ds.name AS dependent_system_name, coalesce(now.to_state, 'pending') AS state,
+           coalesce(now.created_at, s.created_at) AS state_since
       FROM {schema}.tasker_named_steps np
       JOIN {schema}.tasker_dependent_systems ds ON ds.dependent_system_uuid = np.dependent_system_uuid
-      LEFT JOIN {schema}.tasker_workflow_step_transitions cur
-           ON cur.workflow_step_uuid = s.workflow_step_uuid AND cur.most_recent
+      LEFT JOIN {schema}.tasker_workflow_step_transitions now
+           ON now.workflow_step_uuid = s.workflow_step_uuid AND now.most_recent
      WHERE np.named_step_uuid = s.named_step_uuid) d
 
--- Retryable is what tasker_workflow_step_has_attempts_left says of a step that may be tried again. Orders by time and
--- by priority compare with the value that the last row had when it was read ($15), since it may have changed by now.
--- part: workflow_step_page (s: tasker_workflow_steps; $1 to $17 as in workflow_step_query)
- WHERE ($1 IS NULL OR s.workflow_step_uuid = ANY ($1))
+-- Retryable is what tasker_workflow_step_has_attempts_left says of a step that may be tried again.
+-- parameters: workflow_step_filter (workflow_step_uuids uuid[]?, task_uuids uuid[]?, named_step_uuids uuid[]?,
+--   parents_of uuid?, children_of uuid?, states text[]?, name text?, processed bool?, in_process bool?, retryable bool?,
+--   results bool?, created_since timestamp?, created_until timestamp?, task_created_since timestamp?,
+--   task_created_until timestamp?, reached_since timestamp?, reached_until timestamp?, last_attempted_since timestamp?,
+--   last_attempted_until timestamp?)
+-- part: filtered_steps (s: tasker_workflow_steps; cur, k: joined where a condition asks for them, as in task_in_state)
+{schema}.tasker_workflow_steps s
+  LEFT JOIN {schema}.tasker_workflow_step_transitions cur
+            ON cur.workflow_step_uuid = s.workflow_step_uuid AND cur.most_recent
+           AND ($6 IS NOT NULL OR $16 IS NOT NULL OR $17 IS NOT NULL)
+  LEFT JOIN {schema}.tasker_tasks k
+            ON k.task_uuid = s.task_uuid AND ($14 IS NOT NULL OR $15 IS NOT NULL)
+
+-- part: workflow_step_matches (s, cur, k as above; the parameters above)
+{planned_each_time}
+   AND ($1 IS NULL OR s.workflow_step_uuid = ANY ($1))
    AND ($2 IS NULL OR s.task_uuid = ANY ($2))
    AND ($3 IS NULL OR s.named_step_uuid = ANY ($3))
    AND ($4 IS NULL OR s.workflow_step_uuid = ANY (ARRAY(
             SELECT e.from_step_uuid FROM {schema}.tasker_workflow_step_edges e WHERE e.to_step_uuid = $4)))
    AND ($5 IS NULL OR s.workflow_step_uuid = ANY (ARRAY(
             SELECT e.to_step_uuid FROM {schema}.tasker_workflow_step_edges e WHERE e.from_step_uuid = $5)))
-   AND ($6 IS NULL OR coalesce((SELECT tr.to_state
-                                  FROM {schema}.tasker_workflow_step_transitions tr
-                                 WHERE tr.workflow_step_uuid = s.workflow_step_uuid AND tr.most_recent), 'pending')
-                      = ANY ($6))
+   AND ($6 IS NULL OR cur.to_state = ANY ($6) OR (cur.to_state IS NULL AND 'pending' = ANY ($6)))
    AND ($7 IS NULL OR s.named_step_uuid = ANY (ARRAY(
             SELECT np.named_step_uuid FROM {schema}.tasker_named_steps np WHERE np.name = $7)))
    AND ($8 IS NULL OR s.processed = $8)
@@ -41,19 +51,30 @@ CROSS JOIN LATERAL (
    AND ($11 IS NULL OR $11 = (s.results IS NOT NULL))
    AND ($12 IS NULL OR s.created_at >= $12)
    AND ($13 IS NULL OR s.created_at < $13)
-   AND ($14 IS NULL OR CASE $16
-            WHEN 0 THEN s.workflow_step_uuid > $14
-            WHEN 1 THEN s.workflow_step_uuid < $14
+   AND ($14 IS NULL OR k.created_at >= $14)
+   AND ($15 IS NULL OR k.created_at < $15)
+   AND ($16 IS NULL OR coalesce(cur.created_at, s.created_at) >= $16)
+   AND ($17 IS NULL OR coalesce(cur.created_at, s.created_at) < $17)
+   AND ($18 IS NULL OR s.last_attempted_at >= $18)
+   AND ($19 IS NULL OR s.last_attempted_at < $19)
+
+-- Orders by time and by priority compare with the value that the last row had when it was read ($21), since it may
+-- have changed by now.
+-- part: workflow_step_page (s: tasker_workflow_steps; the parameters of workflow_step_query)
+ WHERE {workflow_step_matches}
+   AND ($20 IS NULL OR CASE $22
+            WHEN 0 THEN s.workflow_step_uuid > $20
+            WHEN 1 THEN s.workflow_step_uuid < $20
             WHEN 2 THEN (coalesce(s.last_attempted_at, 'epoch'), s.workflow_step_uuid)
-                        > (timestamp 'epoch' + $15 * interval '1 microsecond', $14)
+                        > (timestamp 'epoch' + $21 * interval '1 microsecond', $20)
             WHEN 3 THEN (coalesce(s.last_attempted_at, 'epoch'), s.workflow_step_uuid)
-                        < (timestamp 'epoch' + $15 * interval '1 microsecond', $14)
-            ELSE s.priority < $15 OR (s.priority = $15 AND s.workflow_step_uuid > $14) END)
- ORDER BY CASE WHEN $16 = 2 THEN coalesce(s.last_attempted_at, 'epoch') END,
-          CASE WHEN $16 = 3 THEN coalesce(s.last_attempted_at, 'epoch') END DESC,
-          CASE WHEN $16 = 5 THEN s.priority END DESC, CASE WHEN $16 IN (1, 3) THEN s.workflow_step_uuid END DESC,
+                        < (timestamp 'epoch' + $21 * interval '1 microsecond', $20)
+            ELSE s.priority < $21 OR (s.priority = $21 AND s.workflow_step_uuid > $20) END)
+ ORDER BY CASE WHEN $22 = 2 THEN coalesce(s.last_attempted_at, 'epoch') END,
+          CASE WHEN $22 = 3 THEN coalesce(s.last_attempted_at, 'epoch') END DESC,
+          CASE WHEN $22 = 5 THEN s.priority END DESC, CASE WHEN $22 IN (1, 3) THEN s.workflow_step_uuid END DESC,
           s.workflow_step_uuid
- LIMIT $17
+ LIMIT $23
 
 -- name: workflow_step_get reads one workflow_step (workflow_step_uuid uuid)
 SELECT {s.workflow_step}
@@ -97,21 +118,55 @@ WITH made AS (
 SELECT {m.workflow_step}
   FROM made m;
 
--- name: workflow_step_query reads many workflow_step (workflow_step_uuids uuid[]?, task_uuids uuid[]?,
---   named_step_uuids uuid[]?, parents_of uuid?, children_of uuid?, states text[]?, name text?, processed bool?,
---   in_process bool?, retryable bool?, results bool?, created_since timestamp?, created_until timestamp?, after uuid?,
---   after_key int8?, row_order int4, row_limit int4)
+-- The task's row is locked first, as by everybody who may make a step runnable that was not: see task_finalize__block.
+-- No row: there is no such step, or it was started more often than the new limit allows.
+-- name: workflow_step_update writes one workflow_step (workflow_step_uuid uuid, retryable bool?, retry_limit int4?,
+--   skippable bool?, priority int4?, inputs jsonb?, clear_inputs bool, reference_id text(255)?, clear_reference_id bool)
+WITH task AS MATERIALIZED (
+    SELECT k.task_uuid
+      FROM {schema}.tasker_tasks k
+     WHERE k.task_uuid = (SELECT s.task_uuid FROM {schema}.tasker_workflow_steps s WHERE s.workflow_step_uuid = $1)
+       FOR NO KEY UPDATE
+)
+UPDATE {schema}.tasker_workflow_steps s
+   SET retryable = coalesce($2, s.retryable),
+       retry_limit = coalesce($3, s.retry_limit),
+       skippable = coalesce($4, s.skippable),
+       priority = coalesce($5, s.priority),
+       inputs = CASE WHEN NOT $7 THEN coalesce($6, s.inputs) END,
+       reference_id = CASE WHEN NOT $9 THEN coalesce($8, s.reference_id) END,
+       updated_at = greatest(clock_timestamp() AT TIME ZONE 'UTC', s.updated_at + interval '1 microsecond')
+ WHERE (SELECT count(*) FROM task) > 0
+   AND s.workflow_step_uuid = $1
+   AND ($3 IS NULL OR $3 >= coalesce(s.attempts, 0))
+RETURNING {s.workflow_step};
+
+-- The row of a history that nothing was added to goes with its step; every other row, and every edge, stands against it.
+-- name: workflow_step_delete writes none (workflow_step_uuid uuid)
+WITH first_transition AS (
+    DELETE FROM {schema}.tasker_workflow_step_transitions tr
+     WHERE tr.workflow_step_uuid = $1
+       AND tr.to_state = 'pending'
+       AND NOT EXISTS (SELECT FROM {schema}.tasker_workflow_step_transitions o
+                        WHERE o.workflow_step_uuid = $1
+                          AND o.workflow_step_transition_uuid <> tr.workflow_step_transition_uuid)
+)
+DELETE FROM {schema}.tasker_workflow_steps s
+ WHERE s.workflow_step_uuid = $1;
+
+-- name: workflow_step_query reads many workflow_step ({workflow_step_filter}, {page})
 SELECT {s.workflow_step}
-  FROM {schema}.tasker_workflow_steps s
+  FROM {filtered_steps}
 {workflow_step_page};
 
--- name: workflow_step_query_details reads many workflow_step_details (workflow_step_uuids uuid[]?, task_uuids uuid[]?,
---   named_step_uuids uuid[]?, parents_of uuid?, children_of uuid?, states text[]?, name text?, processed bool?,
---   in_process bool?, retryable bool?, results bool?, created_since timestamp?, created_until timestamp?, after uuid?,
---   after_key int8?, row_order int4, row_limit int4)
+-- name: workflow_step_query_details reads many workflow_step_details ({workflow_step_filter}, {page})
 SELECT {s.workflow_step}, {d.workflow_step_details}
-  FROM {schema}.tasker_workflow_steps s {workflow_step_with_details}
+  FROM {filtered_steps} {workflow_step_with_details}
 {workflow_step_page};
+
+-- name: workflow_step_count reads one row_count ({workflow_step_filter}, row_limit int4?)
+SELECT count(*) AS row_count
+  FROM (SELECT FROM {filtered_steps} WHERE {workflow_step_matches} LIMIT $20) c;
 
 -- name: workflow_step_get_states reads many owner_state (workflow_step_uuids uuid[])
 SELECT (CASE WHEN s.workflow_step_uuid IS NOT NULL THEN coalesce(cur.to_state, 'pending') END)::text AS state

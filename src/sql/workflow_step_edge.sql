@@ -105,11 +105,11 @@ WITH found AS MATERIALIZED (
 SELECT {e.workflow_step_edge}
   FROM (SELECT * FROM found UNION ALL SELECT * FROM made) e;
 
--- name: workflow_step_edge_query reads many workflow_step_edge (task_uuid uuid?, from_step_uuid uuid?, to_step_uuid uuid?,
---   name text?, to_children_of uuid?, siblings_of uuid?, after uuid?, row_order int4, row_limit int4)
-SELECT {e.workflow_step_edge}
-  FROM {schema}.tasker_workflow_step_edges e
- WHERE ($1 IS NULL OR e.from_step_uuid = ANY (ARRAY(
+-- parameters: workflow_step_edge_filter (task_uuid uuid?, from_step_uuid uuid?, to_step_uuid uuid?, name text?,
+--   to_children_of uuid?, siblings_of uuid?)
+-- part: workflow_step_edge_matches (e: tasker_workflow_step_edges; the parameters above)
+{planned_each_time}
+   AND ($1 IS NULL OR e.from_step_uuid = ANY (ARRAY(
             SELECT s.workflow_step_uuid FROM {schema}.tasker_workflow_steps s WHERE s.task_uuid = $1)))
    AND ($2 IS NULL OR e.from_step_uuid = $2)
    AND ($3 IS NULL OR e.to_step_uuid = $3)
@@ -126,12 +126,48 @@ SELECT {e.workflow_step_edge}
                          JOIN {schema}.tasker_workflow_step_edges b ON b.from_step_uuid = p.from_step_uuid
                         WHERE p.to_step_uuid = $6))
              GROUP BY c.to_step_uuid
-            HAVING array_agg(c.from_step_uuid ORDER BY c.from_step_uuid)
-                   = (SELECT array_agg(p.from_step_uuid ORDER BY p.from_step_uuid)
+            HAVING array_agg(DISTINCT c.from_step_uuid ORDER BY c.from_step_uuid)
+                   = (SELECT array_agg(DISTINCT p.from_step_uuid ORDER BY p.from_step_uuid)
                         FROM {schema}.tasker_workflow_step_edges p WHERE p.to_step_uuid = $6))))
-   AND ($7 IS NULL OR CASE $8 WHEN 0 THEN e.workflow_step_edge_uuid > $7 ELSE e.workflow_step_edge_uuid < $7 END)
- ORDER BY CASE WHEN $8 = 1 THEN e.workflow_step_edge_uuid END DESC, e.workflow_step_edge_uuid
- LIMIT $9;
+
+-- name: workflow_step_edge_query reads many workflow_step_edge ({workflow_step_edge_filter}, {page})
+SELECT {e.workflow_step_edge}
+  FROM {schema}.tasker_workflow_step_edges e
+ WHERE {workflow_step_edge_matches}
+   AND ($7 IS NULL OR CASE $9 WHEN 0 THEN e.workflow_step_edge_uuid > $7 ELSE e.workflow_step_edge_uuid < $7 END)
+ ORDER BY CASE WHEN $9 = 1 THEN e.workflow_step_edge_uuid END DESC, e.workflow_step_edge_uuid
+ LIMIT $10;
+
+-- name: workflow_step_edge_count reads one row_count ({workflow_step_edge_filter}, row_limit int4?)
+SELECT count(*) AS row_count
+  FROM (SELECT FROM {schema}.tasker_workflow_step_edges e WHERE {workflow_step_edge_matches} LIMIT $7) c;
 
 -- name: workflow_step_edge_would_cycle reads one flag (from_step_uuid uuid, to_step_uuid uuid)
 SELECT {closes_cycle} AS flag;
+
+-- The task's row is locked first, as by everybody who may make a step runnable that was not: see task_finalize__block.
+-- name: workflow_step_edge_delete writes none (workflow_step_edge_uuid uuid)
+WITH task AS MATERIALIZED (
+    SELECT k.task_uuid
+      FROM {schema}.tasker_tasks k
+     WHERE k.task_uuid = (SELECT s.task_uuid
+                            FROM {schema}.tasker_workflow_step_edges e
+                            JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = e.to_step_uuid
+                           WHERE e.workflow_step_edge_uuid = $1)
+       FOR NO KEY UPDATE
+)
+DELETE FROM {schema}.tasker_workflow_step_edges e
+ WHERE (SELECT count(*) FROM task) > 0
+   AND e.workflow_step_edge_uuid = $1;
+
+-- name: workflow_step_edge_delete_between writes none (from_step_uuid uuid, to_step_uuid uuid)
+WITH task AS MATERIALIZED (
+    SELECT k.task_uuid
+      FROM {schema}.tasker_tasks k
+     WHERE k.task_uuid = (SELECT s.task_uuid FROM {schema}.tasker_workflow_steps s WHERE s.workflow_step_uuid = $2)
+       FOR NO KEY UPDATE
+)
+DELETE FROM {schema}.tasker_workflow_step_edges e
+ WHERE (SELECT count(*) FROM task) > 0
+   AND e.from_step_uuid = $1
+   AND e.to_step_uuid = $2;

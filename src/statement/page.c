@@ -50,6 +50,16 @@ static int64_t number_of(const tkr_column *key, const unsigned char *row)
     return big;
 }
 
+/* The order within a history as one number: sort_key, then the lower half of the time. The statements reckon the same. */
+static int64_t place_of(const tkr_page *p, const unsigned char *row)
+{
+    int32_t sort_key;
+    int64_t made;
+    memcpy(&sort_key, row + p->sort_key_at, sizeof sort_key);
+    memcpy(&made, row + p->made_at, sizeof made);
+    return sort_key * (INT64_C(1) << 32) + (int64_t)((uint64_t)made & UINT32_MAX);
+}
+
 static tasker_position position_of(const tkr_page *p, const tkr_entity *entity, const void *item)
 {
     tasker_position position = {0};
@@ -62,7 +72,10 @@ static tasker_position position_of(const tkr_page *p, const tkr_entity *entity, 
     }
     memcpy(&position.uuid, row, sizeof position.uuid);
     if (p->order == TASKER_ORDER_LEAST_RECENT || p->order == TASKER_ORDER_MOST_RECENT) {
-        if (p->recent_at != 0)
+        if (p->owner_at != 0) {
+            memcpy(&position.uuid, row + p->owner_at, sizeof position.uuid);
+            position.key = place_of(p, row);
+        } else if (p->recent_at != 0)
             memcpy(&position.key, row + p->recent_at, sizeof position.key);
     } else if (p->order == TASKER_ORDER_PRIORITY && p->priority_at != 0) {
         int32_t priority;

@@ -13,7 +13,10 @@ typedef struct tkr_page {
     /* Where rows have the sort value of these orders, so that a row may change between two pages; 0: not offered. */
     size_t recent_at;   /* a tasker_time, for LEAST_RECENT and MOST_RECENT */
     size_t priority_at; /* an int32_t, for PRIORITY */
-    bool numbered;      /* rows begin with a number instead of a uuid; it is the position's key in every order */
+    /* Histories go by owner and place in LEAST_RECENT and MOST_RECENT: a position that outlives its row. 0: none. */
+    size_t owner_at;             /* a tasker_uuid; it is the position's uuid then, and place_of its key */
+    size_t sort_key_at, made_at; /* an int32_t and a tasker_time, which tells rows with one sort_key apart */
+    bool numbered; /* rows begin with a number instead of a uuid; it is the position's key in every order */
 } tkr_page;
 
 /* The arguments of the parameters {page}, which every query ends with. */

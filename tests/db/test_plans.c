@@ -183,11 +183,104 @@ static void test_annotations_and_maps(void **state)
     assert_int_equal(wrong, 0);
 }
 
+static void test_steps(void **state)
+{
+    tasker_db *db = ((fixture *)*state)->db;
+    const char *tables = "workflow_steps workflow_step_transitions workflow_step_edges tasks";
+    int wrong = 0;
+    const tasker_workflow_steps *some = NULL;
+    static const tasker_state error[] = {TASKER_STATE_ERROR}, complete[] = {TASKER_STATE_COMPLETE};
+    assert_status(db, tasker_workflow_step_query(db, NULL, NULL, &some), TASKER_OK);
+    const tasker_workflow_step *step = some->items[7];
+    const tasker_time_range day = {.has_since = true, .since = {1735700000000000}};
+    for (int round = 0; round < 2; round++) {
+        QUERY(workflow_step, .parents_of = NULL);
+        BOTH(workflow_step, .workflow_step_uuids = &step->workflow_step_uuid, .workflow_step_uuid_count = 1);
+        BOTH(workflow_step, .task_uuids = &step->task_uuid, .task_uuid_count = 1);
+        BOTH(workflow_step, .task_uuids = &step->task_uuid, .task_uuid_count = 1, .states = error, .state_count = 1);
+        BOTH(workflow_step, .task_uuids = &step->task_uuid, .task_uuid_count = 1, .task_created = day, .reached = day);
+        BOTH(workflow_step, .named_step_uuids = &step->named_step_uuid, .named_step_uuid_count = 1);
+        BOTH(workflow_step, .parents_of = &step->workflow_step_uuid);
+        BOTH(workflow_step, .children_of = &step->workflow_step_uuid, .states = complete, .state_count = 1);
+        BOTH(workflow_step, .name = TASKER_TEXT("step 9"));
+        BOTH(workflow_step, .name = TASKER_TEXT("step 9"), TASKER_SET(retryable, true), .reached = day);
+        QUERY(workflow_step, .states = error, .state_count = 1);
+        QUERY(workflow_step, .states = complete, .state_count = 1);
+        QUERY(workflow_step, .created = day, TASKER_SET(processed, true), TASKER_SET(in_process, false));
+        QUERY(workflow_step, .task_created = day);
+        QUERY(workflow_step, .last_attempted = day, TASKER_SET(results, true));
+        ASK(query_details, workflow_step, workflow_step_detail_list, .parents_of = NULL);
+        ASK(query_details, workflow_step, workflow_step_detail_list, .states = error, .state_count = 1);
+        ASK(query_details, workflow_step, workflow_step_detail_list, .task_uuids = &step->task_uuid,
+            .task_uuid_count = 1);
+    }
+    tasker_free(some);
+    assert_int_equal(wrong, 0);
+}
+
+static void test_edges(void **state)
+{
+    tasker_db *db = ((fixture *)*state)->db;
+    const char *tables = "workflow_steps workflow_step_edges";
+    int wrong = 0;
+    const tasker_workflow_step_edges *some = NULL;
+    const tasker_workflow_step *step = NULL;
+    assert_status(db, tasker_workflow_step_edge_query(db, NULL, NULL, &some), TASKER_OK);
+    const tasker_workflow_step_edge *edge = some->items[7];
+    assert_status(db, tasker_workflow_step_get(db, &edge->from_step_uuid, &step), TASKER_OK);
+    for (int round = 0; round < 2; round++) {
+        QUERY(workflow_step_edge, .task_uuid = NULL);
+        QUERY(workflow_step_edge, .name = TASKER_TEXT("provides"));
+        BOTH(workflow_step_edge, .task_uuid = &step->task_uuid);
+        BOTH(workflow_step_edge, .from_step_uuid = &edge->from_step_uuid);
+        BOTH(workflow_step_edge, .to_step_uuid = &edge->to_step_uuid, .name = TASKER_TEXT("provides"));
+        BOTH(workflow_step_edge, .to_children_of = &edge->from_step_uuid);
+        BOTH(workflow_step_edge, .siblings_of = &edge->to_step_uuid);
+    }
+    tasker_free(step);
+    tasker_free(some);
+    assert_int_equal(wrong, 0);
+}
+
+static void test_histories(void **state)
+{
+    tasker_db *db = ((fixture *)*state)->db;
+    const char *tables = "workflow_steps workflow_step_transitions task_transitions named_steps";
+    int wrong = 0;
+    const tasker_workflow_steps *some = NULL;
+    static const tasker_state error[] = {TASKER_STATE_ERROR}, none[] = {TASKER_STATE_NONE};
+    assert_status(db, tasker_workflow_step_query(db, NULL, NULL, &some), TASKER_OK);
+    const tasker_workflow_step *step = some->items[7];
+    const tasker_uuid *const key = &step->workflow_step_uuid, *const task = &step->task_uuid;
+    const tasker_time_range day = {.has_since = true, .since = {1735700000000000}};
+    for (int round = 0; round < 2; round++) {
+        QUERY(workflow_step_transition, .retries = false);
+        BOTH(workflow_step_transition, .workflow_step_uuids = key, .workflow_step_uuid_count = 1);
+        BOTH(workflow_step_transition, .workflow_step_uuids = key, .workflow_step_uuid_count = 1,
+             .metadata_key = TASKER_TEXT("attempt_number"), .metadata_value = TASKER_JSON("1"));
+        BOTH(workflow_step_transition, .task_uuids = task, .task_uuid_count = 1);
+        BOTH(workflow_step_transition, .task_uuids = task, .task_uuid_count = 1, TASKER_SET(most_recent, true),
+             .to_states = error, .to_state_count = 1);
+        QUERY(workflow_step_transition, .from_states = none, .from_state_count = 1, .created = day);
+        QUERY(workflow_step_transition, .to_states = error, .to_state_count = 1);
+        QUERY(workflow_step_transition, TASKER_SET(attempt_number, 1));
+        QUERY(task_transition, .metadata_key = {NULL, 0});
+        BOTH(task_transition, .task_uuids = task, .task_uuid_count = 1);
+        BOTH(task_transition, .task_uuids = task, .task_uuid_count = 1, .metadata_contains = TASKER_JSON("{}"));
+        QUERY(task_transition, .to_states = error, .to_state_count = 1, TASKER_SET(most_recent, true));
+    }
+    tasker_free(some);
+    assert_int_equal(wrong, 0);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tasks),
         cmocka_unit_test(test_annotations_and_maps),
+        cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_histories),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

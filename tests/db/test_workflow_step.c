@@ -2,14 +2,6 @@
 #include "flow_test.h"
 #include <tasker/lifecycle.h>
 
-/* Statements on one step; %s in sql is its key. */
-static void exec_on(const fixture *f, const char *sql, const tasker_uuid *workflow_step_uuid)
-{
-    char whole[512], text[TASKER_UUID_TEXT_SIZE];
-    snprintf(whole, sizeof whole, "%s '%s'", sql, tasker_uuid_format(workflow_step_uuid, text));
-    db_test_exec(f, whole);
-}
-
 static void test_create_and_get(void **state)
 {
     fixture *f = *state;
@@ -53,9 +45,9 @@ static void test_defaults_and_first_transition(void **state)
     assert_null(step->inputs.ptr);
     tasker_free(step);
     static const tasker_state pending = TASKER_STATE_PENDING, none = TASKER_STATE_NONE;
-    assert_int_equal(FOUND(f, workflow_step_transition, .workflow_step_uuids = &key, .workflow_step_uuid_count = 1,
-                           .to_states = &pending, .to_state_count = 1, .from_states = &none, .from_state_count = 1,
-                           TASKER_SET(most_recent, true)),
+    assert_int_equal(COUNTED(f, workflow_step_transition, .workflow_step_uuids = &key, .workflow_step_uuid_count = 1,
+                             .to_states = &pending, .to_state_count = 1, .from_states = &none, .from_state_count = 1,
+                             TASKER_SET(most_recent, true)),
                      1);
 }
 
@@ -99,8 +91,8 @@ static void test_resend(void **state)
     assert_status(f->db, tasker_workflow_step_create(f->db, &input, &step), TASKER_OK);
     assert_status(f->db, tasker_db_commit(f->db), TASKER_OK);
     assert_uuid(step->workflow_step_uuid, input.workflow_step_uuid);
-    assert_int_equal(FOUND(f, workflow_step_transition, .workflow_step_uuids = &input.workflow_step_uuid,
-                           .workflow_step_uuid_count = 1),
+    assert_int_equal(COUNTED(f, workflow_step_transition, .workflow_step_uuids = &input.workflow_step_uuid,
+                             .workflow_step_uuid_count = 1),
                      1);
     tasker_free(step);
 }
@@ -129,7 +121,7 @@ static void test_into_every_task(void **state)
         tasker_free(step);
         assert_status(f->db, tasker_workflow_step_create(f->db, &before, NULL), TASKER_OK); /* a resend */
         assert_status(f->db, tasker_db_commit(f->db), TASKER_OK);
-        assert_int_equal(FOUND(f, workflow_step, .task_uuids = &task, .task_uuid_count = 1), open ? 2 : 1);
+        assert_int_equal(COUNTED(f, workflow_step, .task_uuids = &task, .task_uuid_count = 1), open ? 2 : 1);
     }
 }
 
@@ -158,7 +150,8 @@ static void test_get_states(void **state)
     tasker_uuid task = make_task(f->db), keys[] = {make_step(f->db, task), new_uuid(), make_step(f->db, task)};
     tasker_state states[3];
     assert_status(f->db, tasker_workflow_step_apply(f->db, &keys[2], 1, TASKER_EVENT_CANCEL, NULL, NULL), TASKER_OK);
-    exec_on(f, "DELETE FROM tasker_workflow_step_transitions WHERE workflow_step_uuid =", &keys[0]);
+    tell(tasker_db_conn(f->db), "DELETE FROM tasker_workflow_step_transitions WHERE workflow_step_uuid = '%s'",
+         text_of(keys[0]));
     assert_status(f->db, tasker_workflow_step_get_states(f->db, keys, 3, states), TASKER_OK);
     assert_int_equal(states[0], TASKER_STATE_PENDING);
     assert_int_equal(states[1], TASKER_STATE_NONE);
@@ -186,155 +179,6 @@ static void test_texts(void **state)
         assert_text(step->reference_id, hostile[i]);
         tasker_free(step);
     }
-}
-
-/* ---- pages and filters ---- */
-
-static tasker_uuid paged;
-
-static tasker_status page_of(tasker_db *db, const tasker_page *page, const void **out)
-{
-    const tasker_workflow_steps *list = NULL;
-    tasker_workflow_step_filter filter = {.task_uuids = &paged, .task_uuid_count = 1};
-    tasker_status status = tasker_workflow_step_query(db, &filter, page, &list);
-    *out = list;
-    return status;
-}
-
-static tasker_status details_page_of(tasker_db *db, const tasker_page *page, const void **out)
-{
-    const tasker_workflow_step_detail_list *list = NULL;
-    tasker_workflow_step_filter filter = {.task_uuids = &paged, .task_uuid_count = 1};
-    tasker_status status = tasker_workflow_step_query_details(db, &filter, page, &list);
-    *out = list;
-    return status;
-}
-
-static int by_attempt(const void *a, const void *b)
-{
-    const tasker_workflow_step *x = a, *y = b;
-    int order =
-        (x->last_attempted_at.us > y->last_attempted_at.us) - (x->last_attempted_at.us < y->last_attempted_at.us);
-    return order != 0 ? order : by_key(a, b);
-}
-
-static int by_attempt_descending(const void *a, const void *b)
-{
-    return by_attempt(b, a);
-}
-
-static int by_priority(const void *a, const void *b)
-{
-    const tasker_workflow_step *x = a, *y = b;
-    return x->priority != y->priority ? (x->priority < y->priority) - (x->priority > y->priority) : by_key(a, b);
-}
-
-static int by_inner_attempt_descending(const void *a, const void *b)
-{
-    const tasker_workflow_step_details *x = a, *y = b;
-    return by_attempt(y->step, x->step);
-}
-
-static void test_pages(void **state)
-{
-    fixture *f = *state;
-    tasker_uuid named = make_named_step(f->db);
-    paged = make_task(f->db);
-    for (int i = 0; i < 25; i++) {
-        tasker_workflow_step_input input = {.workflow_step_uuid = new_uuid(), .task_uuid = paged};
-        input.named_step_uuid = named;
-        input.has_priority = true;
-        input.priority = (i * 7) % 25 / 6;
-        assert_status(f->db, tasker_workflow_step_create(f->db, &input, NULL), TASKER_OK);
-        char sql[256];
-        snprintf(sql, sizeof sql,
-                 "UPDATE tasker_workflow_steps SET last_attempted_at = timestamp '2020-01-01' + %d * interval '1 us'"
-                 " WHERE workflow_step_uuid =",
-                 i % 4);
-        if (i % 4 > 0) /* others were never attempted */
-            exec_on(f, sql, &input.workflow_step_uuid);
-    }
-    assert_pages(f->db, page_of, TASKER_ORDER_OLDEST, by_key, 25);
-    assert_pages(f->db, page_of, TASKER_ORDER_NEWEST, by_key_descending, 25);
-    assert_pages(f->db, page_of, TASKER_ORDER_LEAST_RECENT, by_attempt, 25);
-    assert_pages(f->db, page_of, TASKER_ORDER_MOST_RECENT, by_attempt_descending, 25);
-    assert_pages(f->db, page_of, TASKER_ORDER_PRIORITY, by_priority, 25);
-    assert_pages(f->db, details_page_of, TASKER_ORDER_MOST_RECENT, by_inner_attempt_descending, 25);
-    const void *list = NULL;
-    assert_status(f->db, page_of(f->db, &(tasker_page){.order = TASKER_ORDER_NAME}, &list), TASKER_UNSUPPORTED);
-}
-
-static void test_details(void **state)
-{
-    fixture *f = *state;
-    tasker_uuid key = make_step(f->db, make_task(f->db));
-    const tasker_workflow_step_detail_list *list = NULL;
-    tasker_workflow_step_filter filter = {.workflow_step_uuids = &key, .workflow_step_uuid_count = 1};
-    assert_status(f->db, tasker_workflow_step_apply(f->db, &key, 1, TASKER_EVENT_CANCEL, NULL, NULL), TASKER_OK);
-    assert_status(f->db, tasker_workflow_step_query_details(f->db, &filter, NULL, &list), TASKER_OK);
-    assert_int_equal(list->count, 1);
-    const tasker_workflow_step_details *details = list->items[0];
-    assert_uuid(details->step->workflow_step_uuid, key);
-    assert_non_null(strstr(details->name.ptr, "named-step"));
-    assert_non_null(strstr(details->dependent_system_name.ptr, "system"));
-    assert_int_equal(details->state, TASKER_STATE_CANCELLED);
-    assert_true(details->state_since.us > details->step->created_at.us);
-    tasker_free(list);
-}
-
-static void join(tasker_db *db, tasker_uuid from, tasker_uuid to)
-{
-    tasker_workflow_step_edge_input input = {.from_step_uuid = from, .to_step_uuid = to};
-    assert_status(db, tasker_workflow_step_edge_create(db, &input, NULL), TASKER_OK);
-}
-
-static void test_filters(void **state)
-{
-    fixture *f = *state;
-    tasker_uuid task = make_task(f->db), s[] = {make_step(f->db, task), make_step(f->db, task), make_step(f->db, task)};
-    join(f->db, s[0], s[1]);
-    join(f->db, s[0], s[2]);
-    join(f->db, s[1], s[2]);
-    const tasker_workflow_step *step = NULL;
-    const tasker_named_step *named = NULL;
-    assert_status(f->db, tasker_workflow_step_get(f->db, &s[0], &step), TASKER_OK);
-    assert_status(f->db, tasker_named_step_get(f->db, &step->named_step_uuid, &named), TASKER_OK);
-    exec_on(f, "UPDATE tasker_workflow_steps SET in_process = true, attempts = 3 WHERE workflow_step_uuid =", &s[0]);
-    exec_on(f,
-            "UPDATE tasker_workflow_steps SET processed = true, results = 'null', attempts = 1, retry_limit = NULL"
-            " WHERE workflow_step_uuid =",
-            &s[1]);
-    exec_on(f, "UPDATE tasker_workflow_steps SET retryable = false WHERE workflow_step_uuid =", &s[2]);
-#define OF_TASK .task_uuids = &task, .task_uuid_count = 1
-    assert_int_equal(FOUND(f, workflow_step, OF_TASK), 3);
-    assert_int_equal(FOUND(f, workflow_step, .workflow_step_uuids = s, .workflow_step_uuid_count = 2), 2);
-    assert_int_equal(FOUND(f, workflow_step, .workflow_step_uuids = s, .workflow_step_uuid_count = 0), 0);
-    assert_int_equal(FOUND(f, workflow_step, .named_step_uuids = &named->named_step_uuid, .named_step_uuid_count = 1),
-                     1);
-    assert_int_equal(FOUND(f, workflow_step, .name = named->name), 1);
-    assert_int_equal(FOUND(f, workflow_step, .name = named->name, .children_of = &s[1]), 0);
-    assert_int_equal(FOUND(f, workflow_step, .parents_of = &s[2]), 2);
-    assert_int_equal(FOUND(f, workflow_step, .parents_of = &s[0]), 0);
-    assert_int_equal(FOUND(f, workflow_step, .children_of = &s[0]), 2);
-    assert_int_equal(FOUND(f, workflow_step, .children_of = &s[0], .parents_of = &s[2]), 1);
-    assert_int_equal(FOUND(f, workflow_step, OF_TASK, TASKER_SET(processed, true)), 1);
-    assert_int_equal(FOUND(f, workflow_step, OF_TASK, TASKER_SET(processed, false)), 2);
-    assert_int_equal(FOUND(f, workflow_step, OF_TASK, TASKER_SET(in_process, true)), 1);
-    assert_int_equal(FOUND(f, workflow_step, OF_TASK, TASKER_SET(results, true)), 1);
-    assert_int_equal(FOUND(f, workflow_step, OF_TASK, TASKER_SET(results, false)), 2);
-    assert_int_equal(FOUND(f, workflow_step, OF_TASK, TASKER_SET(retryable, true)), 1);
-    assert_int_equal(FOUND(f, workflow_step, OF_TASK, TASKER_SET(retryable, false)), 2);
-    tasker_time made = step->created_at;
-    assert_int_equal(FOUND(f, workflow_step, OF_TASK, .created = {TASKER_SET(since, made)}), 3);
-    assert_int_equal(FOUND(f, workflow_step, OF_TASK, .created = {TASKER_SET(until, made)}), 0);
-    static const tasker_state pending = TASKER_STATE_PENDING, both[] = {TASKER_STATE_PENDING, TASKER_STATE_CANCELLED};
-    assert_status(f->db, tasker_workflow_step_apply(f->db, &s[2], 1, TASKER_EVENT_CANCEL, NULL, NULL), TASKER_OK);
-    exec_on(f, "DELETE FROM tasker_workflow_step_transitions WHERE workflow_step_uuid =", &s[1]);
-    assert_int_equal(FOUND(f, workflow_step, OF_TASK, .states = &pending, .state_count = 1), 2);
-    assert_int_equal(FOUND(f, workflow_step, OF_TASK, .states = both, .state_count = 2), 3);
-    exec_on(f, "UPDATE tasker_workflow_steps SET in_process = false, processed = false WHERE task_uuid =", &task);
-    tasker_free(step);
-    tasker_free(named);
 }
 
 /* ---- what a row says by itself ---- */
@@ -389,19 +233,11 @@ static void test_is_waiting_and_eligible(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_create_and_get),
-        cmocka_unit_test(test_defaults_and_first_transition),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_resend),
-        cmocka_unit_test(test_into_every_task),
-        cmocka_unit_test(test_find_by_name),
-        cmocka_unit_test(test_get_states),
-        cmocka_unit_test(test_texts),
-        cmocka_unit_test(test_pages),
-        cmocka_unit_test(test_details),
-        cmocka_unit_test(test_filters),
-        cmocka_unit_test(test_has_attempts_left),
-        cmocka_unit_test(test_is_waiting_and_eligible),
+        cmocka_unit_test(test_create_and_get),    cmocka_unit_test(test_defaults_and_first_transition),
+        cmocka_unit_test(test_refused),           cmocka_unit_test(test_resend),
+        cmocka_unit_test(test_into_every_task),   cmocka_unit_test(test_find_by_name),
+        cmocka_unit_test(test_get_states),        cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_has_attempts_left), cmocka_unit_test(test_is_waiting_and_eligible),
     };
     return db_test_run(tests);
 }

@@ -1,27 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "flow_test.h"
 
-static tasker_status join(tasker_db *db, tasker_uuid from, tasker_uuid to)
-{
-    return tasker_workflow_step_edge_create(
-        db, &(tasker_workflow_step_edge_input){.from_step_uuid = from, .to_step_uuid = to}, NULL);
-}
-
-static void make_steps(tasker_db *db, tasker_uuid *steps, size_t count)
-{
-    tasker_uuid task = make_task(db), named = make_named_step(db);
-    for (size_t i = 0; i < count; i++) {
-        tasker_workflow_step_input input = {.workflow_step_uuid = steps[i] = new_uuid(), .task_uuid = task};
-        input.named_step_uuid = named;
-        assert_status(db, tasker_workflow_step_create(db, &input, NULL), TASKER_OK);
-    }
-}
-
 static void test_create_and_get(void **state)
 {
     fixture *f = *state;
     tasker_uuid s[3];
-    make_steps(f->db, s, 3);
+    make_task_of_steps(f->db, s, 3);
     tasker_workflow_step_edge_input input = {.from_step_uuid = s[0], .to_step_uuid = s[1]};
     const tasker_workflow_step_edge *made = NULL, *got = NULL, *named = NULL;
     assert_status(f->db, tasker_workflow_step_edge_create(f->db, &input, &made), TASKER_OK);
@@ -43,16 +27,16 @@ static void test_absent(void **state)
 {
     fixture *f = *state;
     tasker_uuid unknown = new_uuid(), s[2];
-    make_steps(f->db, s, 2);
+    make_task_of_steps(f->db, s, 2);
     const tasker_workflow_step_edge *edge = (const void *)f;
     assert_status(f->db, tasker_workflow_step_edge_get(f->db, &unknown, &edge), TASKER_NOT_FOUND);
     assert_null(edge);
     assert_status(f->db, tasker_workflow_step_edge_create(f->db, NULL, &edge), TASKER_INVALID_ARGUMENT);
-    assert_status(f->db, join(f->db, NIL, s[0]), TASKER_INVALID_ARGUMENT);
+    assert_status(f->db, join_steps(f->db, NIL, s[0]), TASKER_INVALID_ARGUMENT);
     assert_message(f->db, "from_step_uuid is required");
-    assert_status(f->db, join(f->db, s[0], NIL), TASKER_INVALID_ARGUMENT);
-    assert_status(f->db, join(f->db, s[0], unknown), TASKER_REFERENCE_MISSING);
-    assert_status(f->db, join(f->db, unknown, s[0]), TASKER_REFERENCE_MISSING);
+    assert_status(f->db, join_steps(f->db, s[0], NIL), TASKER_INVALID_ARGUMENT);
+    assert_status(f->db, join_steps(f->db, s[0], unknown), TASKER_REFERENCE_MISSING);
+    assert_status(f->db, join_steps(f->db, unknown, s[0]), TASKER_REFERENCE_MISSING);
 }
 
 /* Each of the refusals, in a transaction that goes on. */
@@ -60,28 +44,28 @@ static void test_refused_edges(void **state)
 {
     fixture *f = *state;
     tasker_uuid s[4], foreign;
-    make_steps(f->db, s, 4);
-    make_steps(f->db, &foreign, 1);
+    make_task_of_steps(f->db, s, 4);
+    make_task_of_steps(f->db, &foreign, 1);
     assert_status(f->db, tasker_db_begin(f->db, NULL), TASKER_OK);
-    assert_status(f->db, join(f->db, s[0], s[1]), TASKER_OK);
-    assert_status(f->db, join(f->db, s[1], s[2]), TASKER_OK);
-    assert_status(f->db, join(f->db, s[0], s[0]), TASKER_SELF_EDGE);
-    assert_status(f->db, join(f->db, s[0], s[1]), TASKER_DUPLICATE_EDGE);
-    assert_status(f->db, join(f->db, s[0], foreign), TASKER_FOREIGN_EDGE);
-    assert_status(f->db, join(f->db, s[1], s[0]), TASKER_CYCLE);
-    assert_status(f->db, join(f->db, s[2], s[0]), TASKER_CYCLE);
+    assert_status(f->db, join_steps(f->db, s[0], s[1]), TASKER_OK);
+    assert_status(f->db, join_steps(f->db, s[1], s[2]), TASKER_OK);
+    assert_status(f->db, join_steps(f->db, s[0], s[0]), TASKER_SELF_EDGE);
+    assert_status(f->db, join_steps(f->db, s[0], s[1]), TASKER_DUPLICATE_EDGE);
+    assert_status(f->db, join_steps(f->db, s[0], foreign), TASKER_FOREIGN_EDGE);
+    assert_status(f->db, join_steps(f->db, s[1], s[0]), TASKER_CYCLE);
+    assert_status(f->db, join_steps(f->db, s[2], s[0]), TASKER_CYCLE);
     assert_false(tasker_db_session(f->db)->transaction_failed);
-    assert_status(f->db, join(f->db, s[0], s[2]), TASKER_OK);
-    assert_status(f->db, join(f->db, s[2], s[3]), TASKER_OK);
+    assert_status(f->db, join_steps(f->db, s[0], s[2]), TASKER_OK);
+    assert_status(f->db, join_steps(f->db, s[2], s[3]), TASKER_OK);
     assert_status(f->db, tasker_db_commit(f->db), TASKER_OK);
-    assert_int_equal(FOUND(f, workflow_step_edge, .to_children_of = &s[0]), 3);
+    assert_int_equal(COUNTED(f, workflow_step_edge, .to_children_of = &s[0]), 3);
 }
 
 static void test_resend(void **state)
 {
     fixture *f = *state;
     tasker_uuid s[2];
-    make_steps(f->db, s, 2);
+    make_task_of_steps(f->db, s, 2);
     tasker_workflow_step_edge_input input = {new_uuid(), s[0], s[1], {NULL, 0}, {0}};
     const tasker_workflow_step_edge *edge = NULL;
     assert_status(f->db, tasker_workflow_step_edge_create(f->db, &input, NULL), TASKER_OK);
@@ -100,15 +84,15 @@ static void test_find_or_create(void **state)
 {
     fixture *f = *state;
     tasker_uuid s[3], foreign;
-    make_steps(f->db, s, 3);
-    make_steps(f->db, &foreign, 1);
+    make_task_of_steps(f->db, s, 3);
+    make_task_of_steps(f->db, &foreign, 1);
     tasker_workflow_step_edge_input input = {.from_step_uuid = s[0], .to_step_uuid = s[1]};
     const tasker_workflow_step_edge *first = NULL, *second = NULL;
     tasker_status statuses[RACERS];
     race(f, find_or_create, &input, statuses);
     for (int i = 0; i < RACERS; i++)
         assert_int_equal(statuses[i], TASKER_OK);
-    assert_int_equal(FOUND(f, workflow_step_edge, .from_step_uuid = &s[0]), 1);
+    assert_int_equal(COUNTED(f, workflow_step_edge, .from_step_uuid = &s[0]), 1);
     assert_status(f->db, tasker_workflow_step_edge_find_or_create(f->db, &input, &first), TASKER_OK);
     input.name = T("differs");
     assert_status(f->db, tasker_workflow_step_edge_find_or_create(f->db, &input, &second), TASKER_OK);
@@ -148,10 +132,10 @@ static void test_into_every_state(void **state)
                       waits ? TASKER_OK : TASKER_GUARD_FAILED);
         input.from_step_uuid = d; /* is there already */
         assert_status(f->db, tasker_workflow_step_edge_find_or_create(f->db, &input, NULL), TASKER_OK);
-        assert_status(f->db, join(f->db, d, FLOW_STEP(flow, 'b')), TASKER_DUPLICATE_EDGE);
+        assert_status(f->db, join_steps(f->db, d, FLOW_STEP(flow, 'b')), TASKER_DUPLICATE_EDGE);
         assert_status(f->db, tasker_db_commit(f->db), TASKER_OK);
-        assert_int_equal(FOUND(f, workflow_step_edge, .to_step_uuid = &FLOW_STEP(flow, 'b')), waits ? 3 : 1);
-        assert_status(f->db, join(f->db, d, FLOW_STEP(flow, 'a')), TASKER_OK);
+        assert_int_equal(COUNTED(f, workflow_step_edge, .to_step_uuid = &FLOW_STEP(flow, 'b')), waits ? 3 : 1);
+        assert_status(f->db, join_steps(f->db, d, FLOW_STEP(flow, 'a')), TASKER_OK);
     }
     assert_int_equal(db_test_violations_of(tasker_db_conn(f->db), "I19"), 0);
 }
@@ -168,6 +152,100 @@ static void test_resend_after_start(void **state)
     assert_status(f->db, tasker_workflow_step_edge_create(f->db, &input, NULL), TASKER_OK);
 }
 
+/* ---- delete ---- */
+
+static tasker_uuid make_edge(tasker_db *db, tasker_uuid from, tasker_uuid to)
+{
+    tasker_workflow_step_edge_input input = {new_uuid(), from, to, {NULL, 0}, {0}};
+    assert_status(db, tasker_workflow_step_edge_create(db, &input, NULL), TASKER_OK);
+    return input.workflow_step_edge_uuid;
+}
+
+static void test_delete(void **state)
+{
+    fixture *f = *state;
+    tasker_uuid s[3];
+    int64_t deleted = -1;
+    make_task_of_steps(f->db, s, 3);
+    tasker_uuid edge = make_edge(f->db, s[0], s[1]);
+    make_edge(f->db, s[1], s[2]);
+    assert_status(f->db, tasker_db_begin(f->db, NULL), TASKER_OK);
+    assert_status(f->db, tasker_workflow_step_edge_delete(f->db, &edge), TASKER_OK);
+    assert_status(f->db, tasker_workflow_step_edge_delete(f->db, &edge), TASKER_NOT_FOUND);
+    assert_status(f->db, tasker_workflow_step_edge_delete(f->db, &s[0]), TASKER_NOT_FOUND);
+    assert_status(f->db, tasker_workflow_step_edge_delete(f->db, NULL), TASKER_INVALID_ARGUMENT);
+    assert_status(f->db, tasker_workflow_step_edge_delete_between(f->db, &s[2], &s[1], &deleted), TASKER_OK);
+    assert_int_equal(deleted, 0);
+    assert_status(f->db, tasker_workflow_step_edge_delete_between(f->db, &edge, &s[1], &deleted), TASKER_OK);
+    assert_int_equal(deleted, 0);
+    assert_status(f->db, tasker_workflow_step_edge_delete_between(f->db, &s[1], &s[2], &deleted), TASKER_OK);
+    assert_int_equal(deleted, 1);
+    assert_status(f->db, tasker_workflow_step_edge_delete_between(f->db, &s[1], &s[2], NULL), TASKER_OK);
+    assert_status(f->db, tasker_workflow_step_edge_delete_between(f->db, &s[1], NULL, NULL), TASKER_INVALID_ARGUMENT);
+    assert_status(f->db, tasker_workflow_step_edge_delete_between(f->db, NULL, &s[1], NULL), TASKER_INVALID_ARGUMENT);
+    assert_status(f->db, tasker_db_commit(f->db), TASKER_OK);
+    assert_status(f->db, join_steps(f->db, s[2], s[0]), TASKER_OK); /* no cycle any more */
+}
+
+/* Whatever became of the two steps; a child that waited for nothing else may start. */
+static void test_delete_in_every_state(void **state)
+{
+    fixture *f = *state;
+    for (tasker_state at = TASKER_STATE_PENDING; at <= TASKER_STATE_RESOLVED_MANUALLY; at++) {
+        made_flow flow = make_flow(f->db, "abc", "ab bc");
+        bring_step(f->db, FLOW_STEP(flow, 'a'), TASKER_STATE_COMPLETE);
+        bring_step(f->db, FLOW_STEP(flow, 'b'), at);
+        for (char to = 'b'; to <= 'c'; to++) {
+            int64_t deleted = 0;
+            assert_status(f->db,
+                          tasker_workflow_step_edge_delete_between(f->db, &FLOW_STEP(flow, to - 1),
+                                                                   &FLOW_STEP(flow, to), &deleted),
+                          TASKER_OK);
+            assert_int_equal(deleted, 1);
+        }
+        const tasker_leases *leases = take_step(f->db, FLOW_STEP(flow, 'c'), TASKER_OK);
+        assert_status(f->db, complete_lease(f->db, leases), TASKER_OK);
+        tasker_free(leases);
+    }
+}
+
+static tasker_status delete_edge(tasker_db *db, int i, void *context)
+{
+    (void)i;
+    return tasker_workflow_step_edge_delete(db, context);
+}
+
+static void test_race_to_delete(void **state)
+{
+    fixture *f = *state;
+    tasker_status statuses[RACERS];
+    tasker_uuid s[2];
+    int deleted = 0;
+    make_task_of_steps(f->db, s, 2);
+    tasker_uuid edge = make_edge(f->db, s[0], s[1]);
+    race(f, delete_edge, &edge, statuses);
+    for (int i = 0; i < RACERS; i++) {
+        assert_true(statuses[i] == TASKER_OK || statuses[i] == TASKER_NOT_FOUND);
+        deleted += statuses[i] == TASKER_OK;
+    }
+    assert_int_equal(deleted, 1);
+}
+
+static void test_delete_waits_for_the_task(void **state)
+{
+    fixture *f = *state;
+    tasker_uuid s[2], task = make_task_of_steps(f->db, s, 2), edge = make_edge(f->db, s[0], s[1]);
+    tasker_db *second = db_test_open(f);
+    tell(tasker_db_conn(second), "SET lock_timeout = '50ms'");
+    assert_status(f->db, tasker_db_begin(f->db, NULL), TASKER_OK);
+    tell(tasker_db_conn(f->db), "SELECT FROM tasker_tasks WHERE task_uuid = '%s' FOR NO KEY UPDATE", text_of(task));
+    assert_status(second, tasker_workflow_step_edge_delete(second, &edge), TASKER_TIMEOUT);
+    assert_status(second, tasker_workflow_step_edge_delete_between(second, &s[0], &s[1], NULL), TASKER_TIMEOUT);
+    assert_status(f->db, tasker_db_commit(f->db), TASKER_OK);
+    assert_status(second, tasker_workflow_step_edge_delete(second, &edge), TASKER_OK);
+    tasker_db_close(second);
+}
+
 /* ---- cycles ---- */
 
 typedef struct ring {
@@ -177,7 +255,7 @@ typedef struct ring {
 static tasker_status close_ring(tasker_db *db, int i, void *context)
 {
     const ring *r = context;
-    return join(db, r->steps[i], r->steps[(i + 1) % RACERS]);
+    return join_steps(db, r->steps[i], r->steps[(i + 1) % RACERS]);
 }
 
 /* Eight edges that together would be a ring: one of them, and only one, is refused. */
@@ -188,7 +266,7 @@ static void test_race_for_a_cycle(void **state)
         ring r;
         tasker_status statuses[RACERS];
         int refused = 0;
-        make_steps(f->db, r.steps, RACERS);
+        make_task_of_steps(f->db, r.steps, RACERS);
         race(f, close_ring, &r, statuses);
         for (int i = 0; i < RACERS; i++) {
             assert_true(statuses[i] == TASKER_OK || statuses[i] == TASKER_CYCLE);
@@ -203,15 +281,15 @@ static void test_waits_for_the_task(void **state)
 {
     fixture *f = *state;
     tasker_uuid s[2];
-    make_steps(f->db, s, 2);
+    make_task_of_steps(f->db, s, 2);
     tasker_db *second = db_test_open(f);
     PQclear(PQexec(tasker_db_conn(second), "SET lock_timeout = '50ms'"));
     assert_status(f->db, tasker_db_begin(f->db, NULL), TASKER_OK);
-    assert_status(f->db, join(f->db, s[0], s[1]), TASKER_OK);
-    assert_status(second, join(second, s[1], s[0]), TASKER_TIMEOUT);
+    assert_status(f->db, join_steps(f->db, s[0], s[1]), TASKER_OK);
+    assert_status(second, join_steps(second, s[1], s[0]), TASKER_TIMEOUT);
     assert_string_equal(tasker_db_error(second)->statement, "workflow_step_edge_create__lock");
     assert_status(f->db, tasker_db_commit(f->db), TASKER_OK);
-    assert_status(second, join(second, s[1], s[0]), TASKER_CYCLE);
+    assert_status(second, join_steps(second, s[1], s[0]), TASKER_CYCLE);
     tasker_db_close(second);
 }
 
@@ -226,9 +304,9 @@ static void test_would_cycle(void **state)
 {
     fixture *f = *state;
     tasker_uuid s[4];
-    make_steps(f->db, s, 4);
-    assert_status(f->db, join(f->db, s[0], s[1]), TASKER_OK);
-    assert_status(f->db, join(f->db, s[1], s[2]), TASKER_OK);
+    make_task_of_steps(f->db, s, 4);
+    assert_status(f->db, join_steps(f->db, s[0], s[1]), TASKER_OK);
+    assert_status(f->db, join_steps(f->db, s[1], s[2]), TASKER_OK);
     assert_true(would_cycle(f->db, s[0], s[0]));
     assert_true(would_cycle(f->db, s[2], s[0]));
     assert_true(would_cycle(f->db, s[1], s[0]));
@@ -246,128 +324,19 @@ static void test_stacked_diamonds(void **state)
     fixture *f = *state;
     enum { DIAMONDS = 30 };
     tasker_uuid s[3 * DIAMONDS + 1];
-    make_steps(f->db, s, COUNT(s));
+    make_task_of_steps(f->db, s, COUNT(s));
     assert_status(f->db, tasker_db_begin(f->db, NULL), TASKER_OK);
     for (size_t i = 0; i < DIAMONDS; i++) {
         const tasker_uuid *d = &s[3 * i];
-        assert_status(f->db, join(f->db, d[0], d[1]), TASKER_OK);
-        assert_status(f->db, join(f->db, d[0], d[2]), TASKER_OK);
-        assert_status(f->db, join(f->db, d[1], d[3]), TASKER_OK);
-        assert_status(f->db, join(f->db, d[2], d[3]), TASKER_OK);
+        assert_status(f->db, join_steps(f->db, d[0], d[1]), TASKER_OK);
+        assert_status(f->db, join_steps(f->db, d[0], d[2]), TASKER_OK);
+        assert_status(f->db, join_steps(f->db, d[1], d[3]), TASKER_OK);
+        assert_status(f->db, join_steps(f->db, d[2], d[3]), TASKER_OK);
     }
     assert_status(f->db, tasker_db_commit(f->db), TASKER_OK);
     assert_true(would_cycle(f->db, s[3 * DIAMONDS], s[0]));
     assert_false(would_cycle(f->db, s[0], s[3 * DIAMONDS]));
-    assert_status(f->db, join(f->db, s[3 * DIAMONDS], s[0]), TASKER_CYCLE);
-}
-
-/* ---- texts, pages, filters ---- */
-
-static void test_texts(void **state)
-{
-    fixture *f = *state;
-    for (size_t i = 0; i < hostile_count; i++) {
-        tasker_uuid s[2];
-        make_steps(f->db, s, 2);
-        const tasker_workflow_step_edge *edge = NULL;
-        tasker_workflow_step_edge_input input = {{{0}}, s[0], s[1], T(hostile[i]), {0}};
-        assert_status(f->db, tasker_workflow_step_edge_create(f->db, &input, &edge), TASKER_OK);
-        assert_text(edge->name, hostile[i]);
-        assert_int_equal(FOUND(f, workflow_step_edge, .from_step_uuid = &s[0], .name = T(hostile[i])), 1);
-        tasker_free(edge);
-    }
-}
-
-static tasker_uuid paged;
-
-static tasker_status page_of(tasker_db *db, const tasker_page *page, const void **out)
-{
-    const tasker_workflow_step_edges *list = NULL;
-    tasker_workflow_step_edge_filter filter = {.task_uuid = &paged};
-    tasker_status status = tasker_workflow_step_edge_query(db, &filter, page, &list);
-    *out = list;
-    return status;
-}
-
-static void test_pages(void **state)
-{
-    fixture *f = *state;
-    tasker_uuid s[26];
-    const tasker_workflow_step *step = NULL;
-    make_steps(f->db, s, COUNT(s));
-    assert_status(f->db, tasker_workflow_step_get(f->db, &s[0], &step), TASKER_OK);
-    paged = step->task_uuid;
-    tasker_free(step);
-    for (size_t i = 1; i < COUNT(s); i++)
-        assert_status(f->db, join(f->db, s[0], s[i]), TASKER_OK);
-    assert_pages(f->db, page_of, TASKER_ORDER_OLDEST, by_key, 25);
-    assert_pages(f->db, page_of, TASKER_ORDER_NEWEST, by_key_descending, 25);
-    const void *list = NULL;
-    assert_status(f->db, page_of(f->db, &(tasker_page){.order = TASKER_ORDER_PRIORITY}, &list), TASKER_UNSUPPORTED);
-}
-
-/* The handle's limit on rows bounds the default, and the largest page asks for one row more. */
-static void test_limit_of_rows(void **state)
-{
-    static const struct {
-        int32_t rows, limit;
-        tasker_status status;
-        size_t count;
-    } cases[] = {
-        {4, 0, TASKER_OK, 4},
-        {4, 4, TASKER_OK, 4},
-        {4, 5, TASKER_LIMIT_EXCEEDED, 0},
-        {200, 0, TASKER_OK, 100},
-        {200, 200, TASKER_OK, 101},
-        {4, INT32_MAX, TASKER_LIMIT_EXCEEDED, 0},
-        {INT32_MAX, 0, TASKER_OK, 100},
-        {INT32_MAX, INT32_MAX - 1, TASKER_OK, 101},
-        {INT32_MAX, INT32_MAX, TASKER_LIMIT_EXCEEDED, 0},
-    };
-    fixture *f = *state;
-    tasker_uuid s[102];
-    make_steps(f->db, s, COUNT(s));
-    for (size_t i = 1; i < COUNT(s); i++)
-        assert_status(f->db, join(f->db, s[0], s[i]), TASKER_OK);
-    for (size_t i = 0; i < 2 * COUNT(cases); i++) {
-        size_t c = i / 2;
-        const tasker_workflow_step_edges *list = NULL;
-        const tasker_workflow_step_edge_filter filter = {.from_step_uuid = &s[0]};
-        const tasker_page page = {.limit = cases[c].limit};
-        bool no_page = i % 2 != 0 && cases[c].limit == 0;
-        tasker_db *db = db_test_open_with(f, &(tasker_db_options){.limits = {.rows = cases[c].rows}});
-        assert_status(db, tasker_workflow_step_edge_query(db, &filter, no_page ? NULL : &page, &list), cases[c].status);
-        assert_int_equal(list != NULL ? list->count : 0, cases[c].count);
-        assert_true(list == NULL || list->has_next == (cases[c].count < 101));
-        tasker_free(list);
-        tasker_db_close(db);
-    }
-}
-
-/*  0 → 2, 1 → 2, 0 → 3, 1 → 3, 0 → 4, 2 → 5: 3 is 2's only sibling; 4 has one of its parents, 5 none. */
-static void test_filters(void **state)
-{
-    fixture *f = *state;
-    tasker_uuid s[6];
-    static const int edges[][2] = {{0, 2}, {1, 2}, {0, 3}, {1, 3}, {0, 4}, {2, 5}};
-    make_steps(f->db, s, COUNT(s));
-    for (size_t i = 0; i < COUNT(edges); i++)
-        assert_status(f->db, join(f->db, s[edges[i][0]], s[edges[i][1]]), TASKER_OK);
-    const tasker_workflow_step *step = NULL;
-    assert_status(f->db, tasker_workflow_step_get(f->db, &s[0], &step), TASKER_OK);
-    const tasker_uuid *task = &step->task_uuid;
-    assert_int_equal(FOUND(f, workflow_step_edge, .task_uuid = task), 6);
-    assert_int_equal(FOUND(f, workflow_step_edge, .from_step_uuid = &s[0]), 3);
-    assert_int_equal(FOUND(f, workflow_step_edge, .to_step_uuid = &s[2]), 2);
-    assert_int_equal(FOUND(f, workflow_step_edge, .from_step_uuid = &s[0], .to_step_uuid = &s[2]), 1);
-    assert_int_equal(FOUND(f, workflow_step_edge, .task_uuid = task, .name = T("provides")), 6);
-    assert_int_equal(FOUND(f, workflow_step_edge, .task_uuid = task, .name = T("provide")), 0);
-    assert_int_equal(FOUND(f, workflow_step_edge, .to_children_of = &s[1]), 4);
-    assert_int_equal(FOUND(f, workflow_step_edge, .siblings_of = &s[2]), 2);
-    assert_int_equal(FOUND(f, workflow_step_edge, .siblings_of = &s[2], .to_step_uuid = &s[3]), 2);
-    assert_int_equal(FOUND(f, workflow_step_edge, .siblings_of = &s[4]), 0);
-    assert_int_equal(FOUND(f, workflow_step_edge, .siblings_of = &s[0]), 0);
-    tasker_free(step);
+    assert_status(f->db, join_steps(f->db, s[3 * DIAMONDS], s[0]), TASKER_CYCLE);
 }
 
 int main(void)
@@ -380,14 +349,14 @@ int main(void)
         cmocka_unit_test(test_find_or_create),
         cmocka_unit_test(test_into_every_state),
         cmocka_unit_test(test_resend_after_start),
+        cmocka_unit_test(test_delete),
+        cmocka_unit_test(test_delete_in_every_state),
+        cmocka_unit_test(test_race_to_delete),
+        cmocka_unit_test(test_delete_waits_for_the_task),
         cmocka_unit_test(test_race_for_a_cycle),
         cmocka_unit_test(test_waits_for_the_task),
         cmocka_unit_test(test_would_cycle),
         cmocka_unit_test(test_stacked_diamonds),
-        cmocka_unit_test(test_texts),
-        cmocka_unit_test(test_pages),
-        cmocka_unit_test(test_limit_of_rows),
-        cmocka_unit_test(test_filters),
     };
     return db_test_run(tests);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "entity_test.h"
 #include <tasker/lifecycle.h>
+#include "flow_test.h"
 
 static void apply(tasker_db *db, tasker_uuid step, tasker_event event)
 {
@@ -16,6 +16,20 @@ static tasker_uuid make_history(tasker_db *db, tasker_uuid task, int count)
         apply(db, step, events[i % 2]);
     return step;
 }
+
+static tasker_uuid make_owner(tasker_db *db, int count)
+{
+    return make_history(db, make_task(db), count);
+}
+
+static tasker_status replace_metadata(tasker_db *db, const tasker_uuid *key, tasker_json metadata)
+{
+    return tasker_workflow_step_transition_replace_metadata(db, key, metadata);
+}
+
+#define ENTITY workflow_step_transition
+#define OWNER workflow_step
+#include "history_test.h"
 
 static void test_get(void **state)
 {
@@ -46,44 +60,6 @@ static void test_get(void **state)
     assert_status(f->db, tasker_workflow_step_transition_get(f->db, NULL, &row), TASKER_INVALID_ARGUMENT);
 }
 
-static tasker_uuid owners[2];
-
-static tasker_status page_of(tasker_db *db, const tasker_page *page, const void **out)
-{
-    const tasker_workflow_step_transitions *list = NULL;
-    tasker_workflow_step_transition_filter filter = {.workflow_step_uuids = owners, .workflow_step_uuid_count = 2};
-    tasker_status status = tasker_workflow_step_transition_query(db, &filter, page, &list);
-    *out = list;
-    return status;
-}
-
-static int by_sort_key(const void *a, const void *b)
-{
-    const tasker_workflow_step_transition *x = a, *y = b;
-    int order = tasker_uuid_compare(&x->workflow_step_uuid, &y->workflow_step_uuid);
-    return order != 0 ? order : x->sort_key - y->sort_key;
-}
-
-static int by_sort_key_descending(const void *a, const void *b)
-{
-    const tasker_workflow_step_transition *x = a, *y = b;
-    int order = tasker_uuid_compare(&x->workflow_step_uuid, &y->workflow_step_uuid);
-    return order != 0 ? order : y->sort_key - x->sort_key;
-}
-
-static void test_pages(void **state)
-{
-    fixture *f = *state;
-    owners[0] = make_history(f->db, make_task(f->db), 12);
-    owners[1] = make_history(f->db, make_task(f->db), 13);
-    assert_pages(f->db, page_of, TASKER_ORDER_OLDEST, by_key, 25);
-    assert_pages(f->db, page_of, TASKER_ORDER_NEWEST, by_key_descending, 25);
-    assert_pages(f->db, page_of, TASKER_ORDER_LEAST_RECENT, by_sort_key, 25);
-    assert_pages(f->db, page_of, TASKER_ORDER_MOST_RECENT, by_sort_key_descending, 25);
-    const void *list = NULL;
-    assert_status(f->db, page_of(f->db, &(tasker_page){.order = TASKER_ORDER_NAME}, &list), TASKER_UNSUPPORTED);
-}
-
 static void test_filters(void **state)
 {
     fixture *f = *state;
@@ -91,40 +67,106 @@ static void test_filters(void **state)
     static const tasker_state pending = TASKER_STATE_PENDING, none = TASKER_STATE_NONE, error = TASKER_STATE_ERROR,
                               two[] = {TASKER_STATE_ERROR, TASKER_STATE_IN_PROGRESS};
 #define OF_BOTH .workflow_step_uuids = both, .workflow_step_uuid_count = 2
-    assert_int_equal(FOUND(f, workflow_step_transition, OF_BOTH), 6);
-    assert_int_equal(FOUND(f, workflow_step_transition, .workflow_step_uuids = both, .workflow_step_uuid_count = 0), 0);
-    assert_int_equal(FOUND(f, workflow_step_transition, OF_BOTH, .to_states = &pending, .to_state_count = 1), 4);
-    assert_int_equal(FOUND(f, workflow_step_transition, OF_BOTH, .to_states = two, .to_state_count = 2), 2);
-    assert_int_equal(FOUND(f, workflow_step_transition, OF_BOTH, .from_states = &none, .from_state_count = 1), 2);
-    assert_int_equal(FOUND(f, workflow_step_transition, OF_BOTH, .from_states = &error, .from_state_count = 1), 2);
-    assert_int_equal(FOUND(f, workflow_step_transition, OF_BOTH, .from_states = &error, .from_state_count = 1,
-                           .to_states = two, .to_state_count = 2),
+    assert_int_equal(COUNTED(f, workflow_step_transition, OF_BOTH), 6);
+    assert_int_equal(COUNTED(f, workflow_step_transition, .workflow_step_uuids = both, .workflow_step_uuid_count = 0),
                      0);
-    assert_int_equal(FOUND(f, workflow_step_transition, OF_BOTH, TASKER_SET(most_recent, true)), 2);
-    assert_int_equal(FOUND(f, workflow_step_transition, OF_BOTH, TASKER_SET(most_recent, false)), 4);
-    assert_int_equal(FOUND(f, workflow_step_transition, .task_uuids = &task, .task_uuid_count = 1), 6);
-    assert_int_equal(FOUND(f, workflow_step_transition, .task_uuids = &task, .task_uuid_count = 1,
-                           .workflow_step_uuids = both, .workflow_step_uuid_count = 1),
+    assert_int_equal(COUNTED(f, workflow_step_transition, OF_BOTH, .to_states = &pending, .to_state_count = 1), 4);
+    assert_int_equal(COUNTED(f, workflow_step_transition, OF_BOTH, .to_states = two, .to_state_count = 2), 2);
+    assert_int_equal(COUNTED(f, workflow_step_transition, OF_BOTH, .from_states = &none, .from_state_count = 1), 2);
+    assert_int_equal(COUNTED(f, workflow_step_transition, OF_BOTH, .from_states = &error, .from_state_count = 1), 2);
+    assert_int_equal(COUNTED(f, workflow_step_transition, OF_BOTH, .from_states = &error, .from_state_count = 1,
+                             .to_states = two, .to_state_count = 2),
+                     0);
+    assert_int_equal(COUNTED(f, workflow_step_transition, OF_BOTH, TASKER_SET(most_recent, true)), 2);
+    assert_int_equal(COUNTED(f, workflow_step_transition, OF_BOTH, TASKER_SET(most_recent, false)), 4);
+    assert_int_equal(COUNTED(f, workflow_step_transition, .task_uuids = &task, .task_uuid_count = 1), 6);
+    assert_int_equal(COUNTED(f, workflow_step_transition, .task_uuids = &task, .task_uuid_count = 1,
+                             .workflow_step_uuids = both, .workflow_step_uuid_count = 1),
                      5);
     const tasker_workflow_step_transitions *list = NULL;
     tasker_workflow_step_transition_filter filter = {OF_BOTH};
     assert_status(f->db, tasker_workflow_step_transition_query(f->db, &filter, NULL, &list), TASKER_OK);
     tasker_time third = list->items[2]->created_at;
     tasker_free(list);
-    assert_int_equal(FOUND(f, workflow_step_transition, OF_BOTH, .created = {TASKER_SET(since, third)}), 4);
-    assert_int_equal(FOUND(f, workflow_step_transition, OF_BOTH, .created = {TASKER_SET(until, third)}), 2);
+    assert_int_equal(COUNTED(f, workflow_step_transition, OF_BOTH, .created = {TASKER_SET(since, third)}), 4);
+    assert_int_equal(COUNTED(f, workflow_step_transition, OF_BOTH, .created = {TASKER_SET(until, third)}), 2);
     filter = (tasker_workflow_step_transition_filter){.to_states = &none, .to_state_count = 1};
     assert_status(f->db, tasker_workflow_step_transition_query(f->db, &filter, NULL, &list), TASKER_INVALID_ARGUMENT);
     filter = (tasker_workflow_step_transition_filter){.reserved = {1, 0, 0, 0}};
     assert_status(f->db, tasker_workflow_step_transition_query(f->db, &filter, NULL, &list), TASKER_UNSUPPORTED);
 }
 
+/* The newest failure stays while the step is pending: its backoff counts from there. */
+static void test_prune(void **state)
+{
+    fixture *f = *state;
+    tasker_uuid owner = make_history(f->db, make_task(f->db), 6), unknown = new_uuid();
+    const char *last = "error>pending@3 pending>error@4 error>pending@5 pending>error@6*";
+    assert_pruned(f->db, owner, 6, 0);
+    assert_pruned(f->db, owner, INT32_MAX, 0);
+    assert_pruned(f->db, owner, 4, 2);
+    assert_string_equal(step_history(tasker_db_conn(f->db), owner), last);
+    assert_pruned(f->db, owner, 4, 0);
+    assert_pruned(f->db, owner, 1, 3);
+    assert_pruned(f->db, unknown, 1, 0);
+    assert_string_equal(step_history(tasker_db_conn(f->db), owner), "pending>error@6*");
+    apply(f->db, owner, TASKER_EVENT_RETRY);
+    assert_pruned(f->db, owner, 1, 0);
+    take_step(f->db, owner, TASKER_GUARD_FAILED); /* it waits */
+    apply(f->db, owner, TASKER_EVENT_CANCEL);
+    assert_pruned(f->db, owner, 1, 2);
+    assert_string_equal(step_history(tasker_db_conn(f->db), owner), "pending>cancelled@8*");
+    assert_status(f->db, tasker_workflow_step_transition_prune(f->db, &owner, 0, NULL), TASKER_INVALID_ARGUMENT);
+    assert_status(f->db, tasker_workflow_step_transition_prune(f->db, &owner, INT32_MIN, NULL),
+                  TASKER_INVALID_ARGUMENT);
+    assert_status(f->db, tasker_workflow_step_transition_prune(f->db, NULL, 1, NULL), TASKER_INVALID_ARGUMENT);
+    assert_status(f->db, tasker_workflow_step_transition_prune(f->db, &owner, 1, NULL), TASKER_OK);
+}
+
+static void test_filter_of_attempt_number(void **state)
+{
+    fixture *f = *state;
+    tasker_uuid keys[3], owner = make_owner(f->db, 3);
+    read_keys(f->db, owner, keys, 3);
+    set_metadata(f->db, keys[0], "{\"attempt_number\": 1}");
+    set_metadata(f->db, keys[1], "{\"attempt_number\": 1.0}");
+    set_metadata(f->db, keys[2], "{\"attempt_number\": \"1\"}");
+    assert_int_equal(ROWS(OF(&owner, 1), TASKER_SET(attempt_number, 1)), 2);
+    assert_int_equal(ROWS(OF(&owner, 1), TASKER_SET(attempt_number, 1), TASKER_SET(most_recent, false)), 2);
+    assert_int_equal(ROWS(OF(&owner, 1), TASKER_SET(attempt_number, 0)), 0);
+}
+
+/* What failed and is tried again, by itself or by a worker who takes it from error; an operator's retry is none. */
+static void test_filter_of_retries(void **state)
+{
+    fixture *f = *state;
+    made_flow flow = make_flow_limited(f->db, 3);
+    const tasker_leases *leases = take_step(f->db, flow.steps[0], TASKER_OK);
+    assert_status(f->db, fail_lease(f->db, leases), TASKER_OK);
+    tasker_free(leases);
+    tasker_uuid by_hand = make_history(f->db, flow.task_uuid, 3);
+#define OF_FLOW .task_uuids = &flow.task_uuid, .task_uuid_count = 1
+    assert_int_equal(COUNTED(f, workflow_step_transition, OF_FLOW), 7);
+    assert_int_equal(COUNTED(f, workflow_step_transition, OF_FLOW, .retries = true), 1);
+    assert_int_equal(COUNTED(f, workflow_step_transition, OF_FLOW, TASKER_SET(attempt_number, 1)), 3);
+    assert_int_equal(COUNTED(f, workflow_step_transition, OF_FLOW, .retries = true, TASKER_SET(attempt_number, 1)), 1);
+    apply(f->db, by_hand, TASKER_EVENT_FAIL);
+    tell(tasker_db_conn(f->db), "UPDATE tasker_workflow_step_transitions SET created_at = created_at - interval '1 h'");
+    leases = take_step(f->db, by_hand, TASKER_OK);
+    assert_int_equal(COUNTED(f, workflow_step_transition, OF_FLOW, .retries = true), 2);
+    assert_status(f->db, complete_lease(f->db, leases), TASKER_OK);
+    tasker_free(leases);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_get),
-        cmocka_unit_test(test_pages),
+        HISTORY_TESTS,
         cmocka_unit_test(test_filters),
+        cmocka_unit_test(test_prune),
+        cmocka_unit_test(test_filter_of_attempt_number),
+        cmocka_unit_test(test_filter_of_retries),
     };
     return db_test_run(tests);
 }

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "tasker/types.h"
+#include "value/time.h"
 
 #define SECOND INT64_C(1000000)
 #define DAY (86400 * SECOND)
@@ -74,11 +75,83 @@ static void every_day_of_ten_thousand_years(void **state)
     assert_int_equal(us, INT64_C(253402300800000000));
 }
 
+/* ---- reading ---- */
+
+static void times_come_back(void **state)
+{
+    (void)state;
+    uint64_t random = 88172645463325252u;
+    for (int i = 0; i < 200000; i++) {
+        random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+        tasker_time time = {(int64_t)(random % UINT64_C(315569520000000000)) - INT64_C(62167219200000000)}, read = {0};
+        char text[TASKER_TIME_TEXT_SIZE];
+        assert_true(tkr_time_parse(tasker_text_of(tasker_time_format(time, text)), &read));
+        assert_true(read.us == time.us);
+    }
+}
+
+static void times_are_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t us;
+    } good[] = {
+        {"1970-01-01T00:00:00Z", 0},
+        {"1970-01-01 00:00:00z", 0},
+        {"1970-01-01T01:30:00+01:30", 0},
+        {"1969-12-31T23:00:00.5-01:00", 500000},
+        {"2024-02-29T00:00:00Z", INT64_C(1709164800000000)},
+        {"2016-12-31T23:59:60Z", INT64_C(1483228800000000)},
+        {"1970-01-01T00:00:00.123456789Z", 123456},
+        {"0000-01-01T00:00:00Z", INT64_C(-62167219200000000)},
+        {"9999-12-31T23:59:59.999999Z", INT64_C(253402300799999999)},
+    };
+    static const char *const bad[] = {
+        "",
+        "1970-01-01",
+        "1970-01-01T00:00:00",
+        "1970-01-01T00:00:00.Z",
+        "1970-01-01T00:00:00.1",
+        "1970-13-01T00:00:00Z",
+        "1970-00-01T00:00:00Z",
+        "1970-01-00T00:00:00Z",
+        "1970-01-32T00:00:00Z",
+        "2023-02-29T00:00:00Z",
+        "1900-02-29T00:00:00Z",
+        "1970-12-32T00:00:00Z",
+        "1970-01-01T24:00:00Z",
+        "1970-01-01T00:60:00Z",
+        "1970-01-01T00:00:61Z",
+        "1970-01-01T00:00:00Z ",
+        "1970-01-01T00:00:00+0100",
+        "1970-01-01T00:00:00+24:00",
+        "1970-01-01T00:00:00+00:60",
+        "1970-01-01T00:00:00ZZ",
+        "70-01-01T00:00:00Z",
+        "-970-01-01T00:00:00Z",
+        "1970-1-01T00:00:00Z",
+        "1970-01-01X00:00:00Z",
+    };
+    for (size_t i = 0; i < COUNT(good); i++) {
+        tasker_time read = {1};
+        assert_true(tkr_time_parse(tasker_text_of(good[i].text), &read));
+        assert_true(read.us == good[i].us);
+    }
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        tasker_time read = {1};
+        assert_false(tkr_time_parse(tasker_text_of(bad[i]), &read));
+        assert_true(read.us == 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_times),
         cmocka_unit_test(every_day_of_ten_thousand_years),
+        cmocka_unit_test(times_come_back),
+        cmocka_unit_test(times_are_read),
     };
     return cmocka_run_group_tests_name("time", tests, NULL, NULL);
 }

@@ -82,6 +82,23 @@ tasker_uuid make_step(tasker_db *db, tasker_uuid task_uuid)
     return input.workflow_step_uuid;
 }
 
+tasker_uuid make_task_of_steps(tasker_db *db, tasker_uuid *steps, size_t count)
+{
+    tasker_uuid task = make_task(db), named = make_named_step(db);
+    for (size_t i = 0; i < count; i++) {
+        tasker_workflow_step_input input = {.workflow_step_uuid = steps[i] = new_uuid(), .task_uuid = task};
+        input.named_step_uuid = named;
+        assert_status(db, tasker_workflow_step_create(db, &input, NULL), TASKER_OK);
+    }
+    return task;
+}
+
+tasker_status join_steps(tasker_db *db, tasker_uuid from_step_uuid, tasker_uuid to_step_uuid)
+{
+    tasker_workflow_step_edge_input input = {.from_step_uuid = from_step_uuid, .to_step_uuid = to_step_uuid};
+    return tasker_workflow_step_edge_create(db, &input, NULL);
+}
+
 /* ---- texts ---- */
 
 const char *const hostile[] = {

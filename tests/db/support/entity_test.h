@@ -20,6 +20,10 @@ tasker_uuid make_named_step(tasker_db *db);
 tasker_uuid make_task(tasker_db *db);
 tasker_uuid make_step(tasker_db *db, tasker_uuid task_uuid);
 
+/* Steps of one new task, whose key is the answer; and an edge between two of them. */
+tasker_uuid make_task_of_steps(tasker_db *db, tasker_uuid *steps, size_t count);
+tasker_status join_steps(tasker_db *db, tasker_uuid from_step_uuid, tasker_uuid to_step_uuid);
+
 /* A named task with all its names. */
 typedef struct task_kind {
     tasker_uuid named_task_uuid;
@@ -82,6 +86,28 @@ int by_int8_descending(const void *a, const void *b);
         assert_true(counted == 100 ? counted_rows >= 100 : counted_rows == (int64_t)counted);                          \
         assert_true(counted_any == (counted > 0));                                                                     \
         counted;                                                                                                       \
+    })
+
+/* The rows that a cursor brings in batches of 10, each before the next as compare has it. */
+#define STREAMED(f, entity, cursor_order, compare, ...)                                                                \
+    __extension__({                                                                                                    \
+        const tasker_##entity##_filter streamed_filter = {__VA_ARGS__};                                                \
+        const tasker_cursor_options streamed_options = {.batch = 10, .order = cursor_order};                           \
+        const tasker_##entity *streamed_row = NULL;                                                                    \
+        tasker_##entity streamed_before = {0};                                                                         \
+        tasker_cursor *streamed_cursor = NULL;                                                                         \
+        size_t streamed = 0;                                                                                           \
+        assert_status((f)->db,                                                                                         \
+                      tasker_##entity##_stream((f)->db, &streamed_filter, &streamed_options, &streamed_cursor),        \
+                      TASKER_OK);                                                                                      \
+        for (;; streamed++, streamed_before = *streamed_row) {                                                         \
+            assert_status((f)->db, tasker_##entity##_next(streamed_cursor, &streamed_row), TASKER_OK);                 \
+            if (streamed_row == NULL)                                                                                  \
+                break;                                                                                                 \
+            assert_true(streamed == 0 || (compare)(&streamed_before, streamed_row) < 0);                               \
+        }                                                                                                              \
+        tasker_cursor_close(streamed_cursor);                                                                          \
+        streamed;                                                                                                      \
     })
 
 #endif
