@@ -195,10 +195,11 @@ static tasker_status create_with(tasker_db *db, tasker_text text, void *context)
 static void test_texts(void **state)
 {
     fixture *f = *state;
-    tasker_uuid system = make_system(f->db), out[16];
-    tasker_text wanted[16];
+    tasker_uuid system = make_system(f->db), out[64];
+    tasker_text wanted[64];
     assert_limit(f->db, create_with, &(size_t){offsetof(tasker_named_step_input, name)}, 128);
     assert_limit(f->db, create_with, &(size_t){offsetof(tasker_named_step_input, description)}, 255);
+    assert_true(hostile_count <= COUNT(wanted));
     for (size_t i = 0; i < hostile_count; i++)
         wanted[i] = T(hostile[i]);
     assert_status(f->db, tasker_named_step_resolve(f->db, system_name(f->db, system), wanted, hostile_count, true, out),

@@ -243,7 +243,7 @@ static void test_hostile_names(void **state)
         date_task(tasker_db_conn(f->db), &flow, minutes(now, -20));
         made++;
     }
-    assert_int_equal(strlen(slow_steps(f->db, NULL)), made);
+    assert_int_equal(strlen(slow_steps(f->db, FILTER(.limit = 127))), made);
     for (size_t i = 0; i < hostile_count; i++) {
         size_t expected = hostile[i][0] != '\0';
         const tasker_slow_tasks *list = NULL;

@@ -101,19 +101,98 @@ tasker_status join_steps(tasker_db *db, tasker_uuid from_step_uuid, tasker_uuid 
 
 /* ---- texts ---- */
 
+/* At most 64 characters each, no two the same. */
 const char *const hostile[] = {
+    /* another language begins */
     "'; DROP TABLE tasker_tasks; --",
-    "$1 $2 {schema} {t.task}",
-    "%_\\",
-    "\\x00",
+    "\\'; SELECT pg_sleep(9); --",
+    "''",
+    "E'\\''",
+    "$$;$$",
+    "/* -- */",
     "\"quoted\"",
-    "a\tb\nc\rd",
-    "\xF0\x9F\x9A\x80 \xC3\xA9 \x65\xCC\x81",
-    "NULL",
-    "",
+    "$1 $2 {schema} {t.task}",
+    "pg_catalog.now()",
+    "%s%n%p%999999d",
+    "\\x00",
+    "\\.",
+    "\\.\n",
+    "\\N",
     "{\"a\": 1}",
+    "{NULL,\"a\"}",
+    "$.a[*]",
+    /* patterns */
+    "%_\\",
+    "%",
+    "_",
+    ".*|^$(",
+    "*?[a-z]",
+    /* values of other kinds */
+    "NULL",
+    "true",
+    "-1",
+    "infinity",
+    "00000000-0000-0000-0000-000000000000",
+    "",
+    /* blanks, ends of lines, controls */
+    " ",
+    " leading",
+    "trailing ",
+    "trailing",
+    "trailing\n",
+    "a\tb\nc\rd",
+    "\r\n",
+    "\x01\x7F",
+    "\x1B[31mred\x07",
+    /* what looks the same, or the other way round */
+    "case",
+    "CASE",
+    "\xC3\xA9",
+    "e\xCC\x81",
+    "\xC2\xA0",
+    "\xE2\x80\x8B",
+    "\xE2\x80\xA8",
+    "\xEF\xBB\xBFmark",
+    "\xE2\x80\xAEtxt.exe",
+    "\xD7\xA9\xD7\x9C\xE2\x80\x8F",
+    /* four bytes; the last character, and none at all */
+    "\xF0\x9F\x9A\x80 \xC3\xA9 \x65\xCC\x81",
+    "\xF4\x8F\xBF\xBF",
+    "\xEF\xBF\xBE",
+    /* as long as a name of the server, and one more */
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
 };
 const size_t hostile_count = COUNT(hostile);
+
+const tasker_text malformed[] = {
+    /* NUL */
+    TASKER_TEXT("\0"),
+    TASKER_TEXT("a\0b"),
+    TASKER_TEXT("behind eight bytes \0"),
+    /* what never is UTF-8 */
+    TASKER_TEXT("\xFF"),
+    TASKER_TEXT("\xFE\xFF"),
+    TASKER_TEXT("latin \xE9t\xE9"),
+    TASKER_TEXT("\xF8\x88\x80\x80\x80"),
+    /* cut, or without a beginning */
+    TASKER_TEXT("\xC3"),
+    TASKER_TEXT("\xE2\x80"),
+    TASKER_TEXT("\xF0\x9F\x9A"),
+    TASKER_TEXT("\x80"),
+    TASKER_TEXT("a\xA9"),
+    /* longer than need be */
+    TASKER_TEXT("\xC0\xAF"),
+    TASKER_TEXT("\xC0\x80"),
+    TASKER_TEXT("\xE0\x80\xAF"),
+    TASKER_TEXT("\xF0\x80\x80\xAF"),
+    /* halves of pairs, and what lies beyond the last character */
+    TASKER_TEXT("\xED\xA0\x80"),
+    TASKER_TEXT("\xED\xB0\x80"),
+    TASKER_TEXT("\xED\xA0\xBD\xED\xB0\x80"),
+    TASKER_TEXT("\xF4\x90\x80\x80"),
+};
+const size_t malformed_count = COUNT(malformed);
 
 tasker_text text_of_length(size_t characters)
 {

@@ -42,6 +42,10 @@ void assert_limit(tasker_db *db, create_with_text create, void *context, size_t 
 extern const char *const hostile[];
 extern const size_t hostile_count;
 
+/* What is no text at all: NUL inside, or not UTF-8. */
+extern const tasker_text malformed[];
+extern const size_t malformed_count;
+
 void assert_text(tasker_text actual, const char *expected);
 #define assert_uuid(a, b) assert_true(tasker_uuid_equal(&(a), &(b)))
 
