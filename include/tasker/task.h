@@ -196,8 +196,8 @@ TASKER_CALL tasker_task_get_states(tasker_db *db, const tasker_uuid *task_uuids,
  *
  * INVALID_ARGUMENT: named_task_uuid is nil or missing. UNIQUE: such a task has no hash that arguments determine. KEY:
  * the key is absent, empty or not UTF-8. STRICT: a key is given, the context is no JSON object. LIMIT_EXCEEDED: the
- * context has more than 255 MiB or a value in more than 1000 containers. Also OUT_OF_MEMORY. Pure; may be called from
- * any thread.
+ * key or the context has more than 255 MiB, or the context a value in more than 1000 containers. Also OUT_OF_MEMORY.
+ * Pure; may be called from any thread.
  */
 TASKER_CALL tasker_task_hash_identity(const tasker_uuid *named_task_uuid, tasker_identity identity, tasker_json context,
                                       tasker_text key, char out[TASKER_IDENTITY_SIZE]);

@@ -18,7 +18,10 @@ typedef struct tasker_uuid {
     uint8_t bytes[16];
 } tasker_uuid;
 
-/* UTF-8 without NUL bytes; checked before anything is sent. */
+/*
+ * UTF-8 without NUL bytes; checked before anything is sent. Only ptr NULL is absent, whatever len says: an empty text is
+ * a text and is stored as such. Definitions alone take empty names as absent ones.
+ */
 typedef struct tasker_text {
     const char *ptr;
     size_t len;
@@ -104,7 +107,7 @@ TASKER_SIZE(tasker_order, 4);
     {                                                                                                                  \
         "" literal, sizeof(literal) - 1                                                                                \
     }
-/* In the input of an update: store NULL. An absent member keeps what is stored. */
+/* In the input of an update: store NULL. An absent member keeps what is stored. Anywhere else it counts as absent. */
 #define TASKER_CLEAR                                                                                                   \
     {                                                                                                                  \
         tasker_clear, 0                                                                                                \

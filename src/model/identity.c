@@ -7,6 +7,7 @@
 #include "tasker/uuid.h"
 #include "value/error.h"
 #include "value/json_canonical.h"
+#include "value/limits.h"
 #include "value/sha256.h"
 #include "value/text.h"
 
@@ -18,22 +19,17 @@ static const tasker_text tags[] = {
     [TASKER_IDENTITY_KEY] = TASKER_TEXT("tasker-identity-1:key:"),
 };
 
-static bool is_absent(const char *ptr)
-{
-    return ptr == NULL || ptr == tasker_clear;
-}
-
 /* What is wrong with them; NULL: nothing. */
 static const char *complaint(tasker_identity identity, tasker_text key)
 {
-    bool absent = is_absent(key.ptr) && key.len == 0;
+    bool absent = tkr_is_absent(key.ptr);
     if (identity != TASKER_IDENTITY_UNIQUE && identity != TASKER_IDENTITY_STRICT && identity != TASKER_IDENTITY_KEY)
         return "identity is none of UNIQUE, STRICT and KEY";
     if (identity != TASKER_IDENTITY_KEY)
         return absent ? NULL : "identity_key is given, but identity is not KEY";
     if (absent || key.len == 0)
         return "identity is KEY, but identity_key is absent or empty";
-    return key.ptr == NULL || !tkr_utf8_valid(key.ptr, key.len, NULL) ? "identity_key is not UTF-8 without NUL" : NULL;
+    return !tkr_utf8_valid(key.ptr, key.len, NULL) ? "identity_key is not UTF-8 without NUL" : NULL;
 }
 
 static void finish_hash(tkr_sha256 *sha, tkr_identity *out)
@@ -57,7 +53,7 @@ static tasker_status make_hash(tasker_identity identity, tasker_text key, tasker
     tkr_sha256 sha;
     tasker_text canonical = {NULL, 0};
     tasker_text what = identity == TASKER_IDENTITY_KEY ? key : canonical;
-    if (identity == TASKER_IDENTITY_STRICT && !is_absent(out->context.ptr)) {
+    if (identity == TASKER_IDENTITY_STRICT && !tkr_is_absent(out->context.ptr)) {
         tasker_status status = tkr_json_canonical(out->context, TASKER_JSON_SHAPE_OBJECT, error, &canonical);
         if (status != TASKER_OK)
             return status;
@@ -76,7 +72,11 @@ tasker_status tasker_task_hash_identity(const tasker_uuid *named_task_uuid, task
                                         tasker_json context, tasker_text key, char out[TASKER_IDENTITY_SIZE])
 {
     if (named_task_uuid == NULL || tasker_uuid_is_nil(named_task_uuid) || out == NULL ||
-        identity == TASKER_IDENTITY_UNIQUE || complaint(identity, key) != NULL)
+        identity == TASKER_IDENTITY_UNIQUE)
+        return TASKER_INVALID_ARGUMENT;
+    if (!tkr_is_absent(key.ptr) && key.len > (size_t)TKR_VALUE_BYTES_MAX)
+        return TASKER_LIMIT_EXCEEDED;
+    if (complaint(identity, key) != NULL)
         return TASKER_INVALID_ARGUMENT;
     tkr_identity made = {.named_task_uuid = *named_task_uuid, .context = context};
     tasker_status status = make_hash(identity, key, NULL, &made);
@@ -87,12 +87,16 @@ tasker_status tasker_task_hash_identity(const tasker_uuid *named_task_uuid, task
 
 bool tkr_check_identity(tkr_call *call, const tasker_task_input *input)
 {
-    const char *wrong = complaint(input->identity, input->identity_key);
-    if (wrong != NULL)
-        tkr_refuse(call, TASKER_INVALID_ARGUMENT, "%s", wrong);
-    else if (call->status == TASKER_OK && input->identity_key.len > (size_t)call->db->limits.text_bytes)
+    tasker_text key = input->identity_key;
+    if (call->status != TASKER_OK)
+        return false;
+    bool too_long = !tkr_is_absent(key.ptr) && key.len > (size_t)call->db->limits.text_bytes;
+    const char *wrong = too_long ? NULL : complaint(input->identity, key);
+    if (too_long)
         tkr_refuse(call, TASKER_LIMIT_EXCEEDED, "identity_key has more than the %d bytes allowed",
                    call->db->limits.text_bytes);
+    else if (wrong != NULL)
+        tkr_refuse(call, TASKER_INVALID_ARGUMENT, "%s", wrong);
     return call->status == TASKER_OK;
 }
 
@@ -129,9 +133,9 @@ static tasker_text inside(tasker_json object)
 /* As the server does it with ||: of a member that is given twice the last one counts. */
 static tasker_json lay_over(tkr_call *call, tasker_json below, tasker_json above)
 {
-    if (is_absent(below.ptr))
+    if (tkr_is_absent(below.ptr))
         return above;
-    if (is_absent(above.ptr))
+    if (tkr_is_absent(above.ptr))
         above = (tasker_json)TASKER_JSON("{}");
     tasker_text b = inside(below), a = inside(above);
     char *text = tkr_keep(call, b.len + a.len + 3), *at = text;

@@ -3,6 +3,7 @@
 #include "tasker/lease.h"
 #include "model/move.h"
 #include "statements.h"
+#include "value/text.h"
 
 static const tkr_column columns[] = {
     TKR_COLUMN(tasker_lease, task_uuid),
@@ -75,7 +76,7 @@ tasker_status tasker_lease_take_steps(tasker_db *db, const tasker_uuid *workflow
     tkr_call call = tkr_begin(db);
     if (leases != NULL)
         *leases = NULL;
-    if (options == NULL || options->worker.ptr == NULL)
+    if (options == NULL || tkr_is_absent(options->worker.ptr))
         tkr_refuse(&call, TASKER_INVALID_ARGUMENT, "options.worker is required");
     else
         tkr_check_reserved(&call, options->reserved, sizeof options->reserved);

@@ -4,6 +4,7 @@
 #include "model/registry.h"
 #include "row/wire.h"
 #include "value/error.h"
+#include "value/text.h"
 
 bool tkr_check_inputs(tkr_call *call, const void *inputs, size_t count, size_t stride, size_t reserved, size_t size)
 {
@@ -37,8 +38,10 @@ bool tkr_fill_keys(tkr_call *call, tasker_uuid *keys, size_t count)
 
 void tkr_require_texts(tkr_call *call, const char *name, const tasker_text *texts, size_t count)
 {
+    if (texts == NULL || count > (size_t)INT32_MAX) /* adding the statement refuses it */
+        return;
     for (size_t i = 0; i < count && call->status == TASKER_OK; i++)
-        if (texts[i].ptr == NULL || texts[i].ptr == tasker_clear) {
+        if (tkr_is_absent(texts[i].ptr)) {
             tkr_refuse(call, TASKER_INVALID_ARGUMENT, "%s is required", name);
             tkr_refuse_item(call, i);
         }

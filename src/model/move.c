@@ -2,6 +2,7 @@
 #include "model/move.h"
 #include <stdlib.h>
 #include <string.h>
+#include "model/registry.h"
 #include "statements.h"
 #include "value/error.h"
 #include "value/state.h"
@@ -105,26 +106,19 @@ bool tkr_move_begin(tkr_call *call, tkr_move **out, const tasker_uuid *keys, siz
     return call->status == TASKER_OK;
 }
 
-static tasker_text keep_text(tkr_call *call, tasker_text text)
-{
-    char *copy = text.ptr != NULL ? tkr_keep(call, text.len + 1) : NULL;
-    if (copy == NULL)
-        return (tasker_text){0};
-    memcpy(copy, text.ptr, text.len);
-    return (tasker_text){copy, text.len};
-}
-
 bool tkr_move_keep_change(tkr_call *call, tkr_move *m, const tasker_change *change)
 {
     if (change == NULL)
         return true;
     tkr_check_reserved(call, change->reserved, sizeof change->reserved);
+    if (!tkr_check_shape(call, "metadata", change->metadata, TASKER_JSON_SHAPE_OBJECT))
+        return false;
     m->change = *change;
-    m->change.actor = keep_text(call, change->actor);
-    m->change.reason = keep_text(call, change->reason);
-    tasker_text metadata = keep_text(call, (tasker_text){change->metadata.ptr, change->metadata.len});
+    m->change.actor = tkr_keep_text(call, change->actor);
+    m->change.reason = tkr_keep_text(call, change->reason);
+    tasker_text metadata = tkr_keep_text(call, (tasker_text){change->metadata.ptr, change->metadata.len});
     m->change.metadata = (tasker_json){metadata.ptr, metadata.len};
-    return tkr_check_shape(call, "metadata", m->change.metadata, TASKER_JSON_SHAPE_OBJECT);
+    return call->status == TASKER_OK;
 }
 
 /* ---- reading ---- */

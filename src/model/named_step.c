@@ -6,6 +6,7 @@
 #include "model/registry.h"
 #include "statements.h"
 #include "value/error.h"
+#include "value/text.h"
 
 static const tkr_column columns[] = {
     TKR_COLUMN(tasker_named_step, named_step_uuid),
@@ -201,7 +202,7 @@ tasker_status tasker_named_step_resolve(tasker_db *db, tasker_text dependent_sys
     else if (count > (size_t)db->limits.rows)
         tkr_refuse(&call, TASKER_LIMIT_EXCEEDED, "more than the %d rows allowed", db->limits.rows);
     for (size_t i = 0; call.status == TASKER_OK && i < count; i++)
-        if (names[i].ptr == NULL) {
+        if (tkr_is_absent(names[i].ptr)) {
             tkr_refuse(&call, TASKER_INVALID_ARGUMENT, "names[%zu] is required", i);
             tkr_refuse_item(&call, i);
         }

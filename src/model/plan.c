@@ -19,6 +19,7 @@ typedef struct making {
     const tasker_definition *definition;
     const tasker_limits *limits; /* never NULL; bounded: whether steps and depth count */
     bool bounded;
+    size_t override_count;
     tasker_error *error;
     uint32_t *by_name; /* indexes of steps, sorted by name */
     uint32_t *scratch;
@@ -92,9 +93,12 @@ void tkr_plan_free(tkr_plan *plan)
 static tasker_status check_text(making *m, size_t index, const char *what, tasker_text text, size_t most)
 {
     size_t bad;
-    if (text.ptr == NULL && text.len == 0)
+    if (tkr_is_absent(text.ptr))
         return TASKER_OK;
-    if (text.ptr == NULL || !tkr_utf8_valid(text.ptr, text.len, &bad))
+    if (text.len > (size_t)m->limits->text_bytes)
+        return REFUSE(m, index, TASKER_LIMIT_EXCEEDED, "%s has %zu bytes, more than the %d allowed", what, text.len,
+                      m->limits->text_bytes);
+    if (!tkr_utf8_valid(text.ptr, text.len, &bad))
         return REFUSE(m, index, TASKER_INVALID_ARGUMENT, "%s is not UTF-8 without NUL", what);
     if (text.len > most && tkr_utf8_count(text.ptr, text.len) > most)
         return REFUSE(m, index, TASKER_TOO_LONG, "%s \"%.*s…\" has more than %zu characters", what, SHOW(text), most);
@@ -103,7 +107,7 @@ static tasker_status check_text(making *m, size_t index, const char *what, taske
 
 static tasker_status check_name(making *m, size_t index, const char *what, tasker_text text, size_t most)
 {
-    if (text.len == 0)
+    if (text.len == 0 || tkr_is_absent(text.ptr))
         return REFUSE(m, index, TASKER_INVALID_ARGUMENT, "%s is missing", what);
     return check_text(m, index, what, text, most);
 }
@@ -111,14 +115,14 @@ static tasker_status check_name(making *m, size_t index, const char *what, taske
 static tasker_status check_object(making *m, size_t index, const char *what, tasker_text owner, tasker_json json)
 {
     tasker_error found;
-    if (json.ptr == NULL || tasker_json_check(json, TASKER_JSON_SHAPE_OBJECT, m->limits, &found) == TASKER_OK)
+    if (tkr_is_absent(json.ptr) || tasker_json_check(json, TASKER_JSON_SHAPE_OBJECT, m->limits, &found) == TASKER_OK)
         return TASKER_OK;
     return REFUSE(m, index, found.status, "%s of \"%.*s\": %s", what, SHOW(owner), found.message);
 }
 
 static tasker_text or_default(tasker_text text, tasker_text otherwise)
 {
-    return text.len > 0 ? text : otherwise;
+    return text.len > 0 && !tkr_is_absent(text.ptr) ? text : otherwise;
 }
 
 static bool all_zero(const uint64_t *words, size_t count)
@@ -235,7 +239,7 @@ static tasker_status override_step(making *m, const tasker_step_definition *o)
     s = m->definition->steps[i];
     s.dependent_system = or_default(o->dependent_system, s.dependent_system);
     s.description = or_default(o->description, s.description);
-    s.inputs = o->inputs.ptr != NULL ? o->inputs : s.inputs;
+    s.inputs = tkr_is_absent(o->inputs.ptr) ? s.inputs : o->inputs;
     s.has_retryable = o->has_retryable || s.has_retryable;
     s.retryable = o->has_retryable ? o->retryable : s.retryable;
     s.has_skippable = o->has_skippable || s.has_skippable;
@@ -260,7 +264,7 @@ static void collect_systems(making *m)
 static tasker_status resolve_end(making *m, size_t e, tasker_text name, uint32_t index, uint32_t *out)
 {
     *out = index;
-    if (name.ptr != NULL && !find_step(m, name, out))
+    if (!tkr_is_absent(name.ptr) && !find_step(m, name, out))
         return REFUSE(m, e, TASKER_UNKNOWN_STEP, "an edge names step \"%.*s\", which is not there", SHOW(name));
     if (*out >= m->plan->step_count)
         return REFUSE(m, e, TASKER_UNKNOWN_STEP, "edge %zu has an end at step %u of %zu", e, *out, m->plan->step_count);
@@ -364,6 +368,9 @@ static tasker_status check_counts(making *m)
     if (d->step_count > most_steps)
         return REFUSE(m, SIZE_MAX, TASKER_LIMIT_EXCEEDED, "%zu steps, more than the %zu allowed", d->step_count,
                       most_steps);
+    if (m->override_count > COUNT_MAX)
+        return REFUSE(m, SIZE_MAX, TASKER_LIMIT_EXCEEDED, "%zu overrides, more than the %d allowed", m->override_count,
+                      COUNT_MAX);
     if (d->edge_count > COUNT_MAX)
         return REFUSE(m, SIZE_MAX, TASKER_LIMIT_EXCEEDED, "%zu edges, more than the %d allowed", d->edge_count,
                       COUNT_MAX);
@@ -376,7 +383,12 @@ tasker_status tkr_plan_make(const tasker_definition *definition, const tasker_st
                             size_t override_count, const tasker_limits *limits, tasker_error *error, tkr_plan *out)
 {
     tasker_limits defaults;
-    making m = {.plan = out, .definition = definition, .limits = &defaults, .bounded = limits != NULL, .error = error};
+    making m = {.plan = out,
+                .definition = definition,
+                .limits = &defaults,
+                .bounded = limits != NULL,
+                .override_count = override_count,
+                .error = error};
     *out = (tkr_plan){0};
     if (definition == NULL || (overrides == NULL && override_count > 0))
         return REFUSE(&m, SIZE_MAX, TASKER_INVALID_ARGUMENT, "definition is required");

@@ -2,6 +2,8 @@
 #include "model/registry.h"
 #include <string.h>
 #include "value/error.h"
+#include "value/limits.h"
+#include "value/text.h"
 
 bool tkr_check_input(tkr_call *call, const void *input, const void *reserved, size_t size)
 {
@@ -18,7 +20,11 @@ const tasker_uuid *tkr_given(const tasker_uuid *uuid)
 
 tasker_text tkr_keep_text(tkr_call *call, tasker_text text)
 {
-    char *copy = text.ptr != NULL && text.ptr != tasker_clear ? tkr_keep(call, text.len + 1) : NULL;
+    if (tkr_is_absent(text.ptr) || call->status != TASKER_OK)
+        return (tasker_text){NULL, 0};
+    if (text.len > (size_t)TKR_VALUE_BYTES_MAX) /* what is checked later is not to be read before */
+        tkr_refuse(call, TASKER_LIMIT_EXCEEDED, "a text has more bytes than any may have");
+    char *copy = tkr_keep(call, text.len + 1);
     if (copy == NULL)
         return (tasker_text){NULL, 0};
     memcpy(copy, text.ptr, text.len);

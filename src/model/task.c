@@ -2,10 +2,12 @@
 #include "tasker/task.h"
 #include <string.h>
 #include "model/cursor.h"
+#include "model/many.h"
 #include "model/identity.h"
 #include "model/registry.h"
 #include "statements.h"
 #include "value/error.h"
+#include "value/text.h"
 
 static const tkr_column columns[] = {
     TKR_COLUMN(tasker_task, task_uuid),
@@ -83,7 +85,7 @@ static void add_create(tkr_call *call, const tasker_task_input *input)
     char hash[TASKER_UUID_TEXT_SIZE];
     tasker_uuid key = tkr_key(call, &input->task_uuid), transition_uuid;
     const tasker_uuid *named_task_uuid = tkr_given(&input->named_task_uuid);
-    if (named_task_uuid == NULL && input->name.ptr == NULL)
+    if (named_task_uuid == NULL && tkr_is_absent(input->name.ptr))
         tkr_refuse(call, TASKER_INVALID_ARGUMENT, "named_task_uuid or name is required");
     check_claim_timeout(call, input);
     if (!tkr_new_ids(call, 1, &transition_uuid))
@@ -141,7 +143,7 @@ static void add(tkr_call *call, const tasker_task_filter *filter, ask what, cons
     tkr_check_reserved(call, f->reserved, sizeof f->reserved);
     const tasker_text *states = tkr_state_names(call, "states", f->states, f->state_count, false);
     const tasker_text *step_states = tkr_state_names(call, "step_states", f->step_states, f->step_state_count, false);
-    if (f->annotation_value.ptr != NULL && f->annotation_key.ptr == NULL)
+    if (!tkr_is_absent(f->annotation_value.ptr) && tkr_is_absent(f->annotation_key.ptr))
         tkr_refuse(call, TASKER_INVALID_ARGUMENT, "annotation_value needs annotation_key");
     if (what == ASK_QUERY)
         tkr_add_task_query(call, FILTER(f), TKR_PAGE(*p));
@@ -271,6 +273,7 @@ tasker_status tasker_task_patch_json(tasker_db *db, const tasker_uuid *task_uuid
     tkr_call call = tkr_begin(db);
     if (!tkr_check_input(&call, patch, TKR_RESERVED(patch)))
         return tkr_abandon_for_pointer(&call, out);
+    tkr_require_texts(&call, "remove_path", patch->remove_path, patch->remove_path_count);
     tkr_add_task_patch_json(&call, task_uuid, patch->merge_context, patch->merge_tags, patch->remove_path,
                             patch->remove_path_count);
     tkr_check_shape(&call, "merge_context", patch->merge_context, TASKER_JSON_SHAPE_OBJECT);

@@ -5,6 +5,7 @@
 #include "model/registry.h"
 #include "model/transaction.h"
 #include "statements.h"
+#include "value/text.h"
 
 static const tkr_column columns[] = {
     TKR_COLUMN(tasker_task_annotation, task_annotation_id),
@@ -23,10 +24,9 @@ const tkr_entity tkr_entity_task_annotation = {"task_annotation", sizeof(tasker_
 
 static void require_type_and_annotation(tkr_call *call, const tasker_task_annotation_input *input)
 {
-    bool named = input->annotation_type_name.ptr != NULL && !TKR_CLEARS(input->annotation_type_name);
-    if (input->annotation_type_id == 0 && !named)
+    if (input->annotation_type_id == 0 && tkr_is_absent(input->annotation_type_name.ptr))
         tkr_refuse(call, TASKER_INVALID_ARGUMENT, "annotation_type_id or annotation_type_name is required");
-    if (input->annotation.ptr == NULL || TKR_CLEARS(input->annotation))
+    if (tkr_is_absent(input->annotation.ptr))
         tkr_refuse(call, TASKER_INVALID_ARGUMENT, "annotation is required");
 }
 
@@ -127,7 +127,7 @@ static const tasker_task_annotation_filter *check_filter(tkr_call *call, const t
     static const tasker_task_annotation_filter all = {0};
     const tasker_task_annotation_filter *f = filter != NULL ? filter : &all;
     tkr_check_reserved(call, f->reserved, sizeof f->reserved);
-    if ((f->path_count > 0 && f->path != NULL) != (f->equals.ptr != NULL))
+    if ((f->path_count > 0 && f->path != NULL) == tkr_is_absent(f->equals.ptr))
         tkr_refuse(call, TASKER_INVALID_ARGUMENT, "path and equals go together");
     tkr_require_texts(call, "path", f->path, f->path_count);
     return f;

@@ -13,7 +13,7 @@
 
 void tkr_check_metadata_filter(tkr_call *call, tasker_text key, tasker_json value)
 {
-    if (key.ptr == NULL && value.ptr != NULL)
+    if (tkr_is_absent(key.ptr) && !tkr_is_absent(value.ptr))
         tkr_refuse(call, TASKER_INVALID_ARGUMENT, "metadata_value without metadata_key");
 }
 

@@ -71,11 +71,6 @@ static bool put_absent(tkr_call *call, const char *name, bool absent, bool null)
     return absent;
 }
 
-static bool is_absent(const char *ptr)
-{
-    return ptr == NULL || ptr == tasker_clear; /* what is to be cleared becomes NULL */
-}
-
 /* Parameters of an earlier call of the same statement, as it encoded them. */
 void tkr_put_encoded(tkr_call *call, const void *bytes, size_t size, uint32_t filled)
 {
@@ -110,7 +105,7 @@ static bool check_text(tkr_call *call, const char *name, tasker_text value, size
 
 void tkr_put_text(tkr_call *call, const char *name, tasker_text value, size_t limit, bool null)
 {
-    if (begin_parameter(call) && !put_absent(call, name, is_absent(value.ptr), null) &&
+    if (begin_parameter(call) && !put_absent(call, name, tkr_is_absent(value.ptr), null) &&
         check_text(call, name, value, limit))
         put_bytes(call, value.ptr, value.len);
 }
@@ -118,7 +113,7 @@ void tkr_put_text(tkr_call *call, const char *name, tasker_text value, size_t li
 bool tkr_check_shape(tkr_call *call, const char *name, tasker_json json, tasker_json_shape shape)
 {
     tasker_error found;
-    if (call->status != TASKER_OK || is_absent(json.ptr))
+    if (call->status != TASKER_OK || tkr_is_absent(json.ptr))
         return call->status == TASKER_OK;
     tasker_status status = tasker_json_check(json, shape, &call->db->limits, &found);
     if (status != TASKER_OK)
@@ -133,7 +128,8 @@ static bool check_json(tkr_call *call, const char *name, tasker_json value)
 
 void tkr_put_json(tkr_call *call, const char *name, tasker_json value, bool null)
 {
-    if (begin_parameter(call) && !put_absent(call, name, is_absent(value.ptr), null) && check_json(call, name, value))
+    if (begin_parameter(call) && !put_absent(call, name, tkr_is_absent(value.ptr), null) &&
+        check_json(call, name, value))
         put_bytes(call, value.ptr, value.len);
 }
 
@@ -150,7 +146,8 @@ static void put_jsonb_bytes(tkr_call *call, tasker_json value)
 
 void tkr_put_jsonb(tkr_call *call, const char *name, tasker_json value, bool null)
 {
-    if (begin_parameter(call) && !put_absent(call, name, is_absent(value.ptr), null) && check_json(call, name, value))
+    if (begin_parameter(call) && !put_absent(call, name, tkr_is_absent(value.ptr), null) &&
+        check_json(call, name, value))
         put_jsonb_bytes(call, value);
 }
 
@@ -242,7 +239,7 @@ static bool begin_array(tkr_call *call, const char *name, const void *items, siz
     }
     if (put_absent(call, name, items == NULL && null, null))
         return false;
-    if (count > INT32_MAX)
+    if (count > MESSAGE_MAX / 4) /* of each the length; what is counted wrongly is not read */
         tkr_refuse(call, TASKER_LIMIT_EXCEEDED, "%s has too many elements", name);
     a->start = call->used;
     put_u32(call, 0);
@@ -285,7 +282,7 @@ void tkr_put_text_array(tkr_call *call, const char *name, const tasker_text *ite
     if (!begin_array(call, name, items, count, null, TKR_OID_TEXT, &a))
         return;
     for (size_t i = 0; i < count && call->status == TASKER_OK; i++) {
-        if (is_absent(items[i].ptr))
+        if (tkr_is_absent(items[i].ptr))
             put_u32(call, NULL_LENGTH);
         else if (check_text(call, name, items[i], limit))
             put_bytes(call, items[i].ptr, items[i].len);
@@ -301,7 +298,7 @@ void tkr_put_jsonb_array(tkr_call *call, const char *name, const tasker_json *it
     if (!begin_array(call, name, items, count, null, TKR_OID_JSONB, &a))
         return;
     for (size_t i = 0; i < count && call->status == TASKER_OK; i++) {
-        if (is_absent(items[i].ptr))
+        if (tkr_is_absent(items[i].ptr))
             put_u32(call, NULL_LENGTH);
         else if (check_json(call, name, items[i]))
             put_jsonb_bytes(call, items[i]);

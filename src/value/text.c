@@ -20,6 +20,11 @@ tasker_json tasker_json_of(const char *string)
     return (tasker_json){string, string == NULL ? 0 : strlen(string)};
 }
 
+bool tkr_is_absent(const char *ptr)
+{
+    return ptr == NULL || ptr == tasker_clear;
+}
+
 static bool is_tail(unsigned char byte)
 {
     return (byte & 0xC0) == 0x80;

@@ -6,6 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* NULL, or TASKER_CLEAR, which means no more than that where nothing is to be cleared. */
+bool tkr_is_absent(const char *ptr);
+
 /* Bytes of the well-formed character at the start, left > 0; 0 when there is none, NUL included. */
 size_t tkr_utf8_character(const char *ptr, size_t left);
 
