@@ -108,7 +108,6 @@ static void test_texts_that_are_none(void **state)
         TASKER_TEXT("\xED\xA0\x80"),
         TASKER_TEXT("\xF5\x80\x80\x80"),
         {nul, 3},
-        {NULL, 3},
     };
     sketch s;
     for (int place = 0; place < PLACES; place++)
@@ -122,7 +121,7 @@ static void test_texts_that_are_none(void **state)
 static void test_missing_names(void **state)
 {
     (void)state;
-    static const tasker_text none[] = {{NULL, 0}, {"", 0}};
+    static const tasker_text none[] = {{NULL, 0}, {NULL, 3}, {"", 0}, TASKER_CLEAR};
     sketch s;
     for (size_t i = 0; i < COUNT(none); i++) {
         tasker_definition *d = draw(&s, "ab", "");
