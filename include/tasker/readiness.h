@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What can run now. The rule stands once, in the views tasker_step_readiness_status and tasker_task_execution_contexts;
- * these calls read them at the cost of the tasks asked for.
+ * What can run now, at the cost of the tasks asked for. The rule stands once: these calls and the views
+ * tasker_step_readiness_status and tasker_task_execution_contexts of our schema have one text.
  *
  * A step is ready when it is pending or in error, its parents are all done (complete or resolved_manually), it has
  * not failed for good (the first start is free, later ones need retryable and attempts < retry_limit), and both waits

@@ -14,7 +14,7 @@ WITH cur AS MATERIALIZED (
        AND NOT EXISTS (SELECT FROM {schema}.tasker_workflow_step_transitions o
                         WHERE o.workflow_step_transition_uuid = i.transition_uuid)
        AND (t.to_state = 'enqueued'
-            OR (SELECT r.ready_for_execution FROM {schema}.tasker_step_readiness_status r
+            OR (SELECT r.ready_for_execution FROM {tasker_step_readiness_status} r
                  WHERE r.workflow_step_uuid = i.step_uuid))
        AND {step_as_seen}
        AND NOT EXISTS (SELECT FROM {schema}.tasker_task_transitions kt
@@ -196,5 +196,5 @@ SELECT upd.workflow_step_uuid AS key, upd.transition_uuid AS transition_uuid, 'i
 -- When each of these steps can start again.
 -- name: lease_fail__next reads many step_next (workflow_step_uuids uuid[])
 SELECT r.workflow_step_uuid AS key, r.next_retry_at::timestamp AS next_attempt_at
-  FROM {schema}.tasker_step_readiness_status r
+  FROM {tasker_step_readiness_status} r
  WHERE r.workflow_step_uuid = ANY ($1);

@@ -90,7 +90,7 @@ WITH cur AS MATERIALIZED (
               AND NOT EXISTS (SELECT FROM {schema}.tasker_workflow_step_transitions o
                                WHERE o.workflow_step_transition_uuid = i.transition_uuid)
               AND (st.to_state = 'enqueued'
-                   OR (SELECT r.ready_for_execution FROM {schema}.tasker_step_readiness_status r
+                   OR (SELECT r.ready_for_execution FROM {tasker_step_readiness_status} r
                         WHERE r.workflow_step_uuid = i.step_uuid)))
      ORDER BY k.task_uuid
        FOR NO KEY UPDATE OF k, t
@@ -123,7 +123,7 @@ WITH cur AS MATERIALIZED (
                         WHERE o.workflow_step_transition_uuid = i.transition_uuid)
        AND (NOT $5
             OR ((t.to_state = 'enqueued'
-                 OR (SELECT r.ready_for_execution FROM {schema}.tasker_step_readiness_status r
+                 OR (SELECT r.ready_for_execution FROM {tasker_step_readiness_status} r
                       WHERE r.workflow_step_uuid = i.step_uuid))
                 AND {step_as_seen}
                 AND coalesce((SELECT kt.to_state FROM {schema}.tasker_task_transitions kt
@@ -187,7 +187,7 @@ SELECT s.workflow_step_uuid IS NOT NULL AS found,
   LEFT JOIN {schema}.tasker_workflow_step_transitions t
          ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
   LEFT JOIN {schema}.tasker_task_transitions kt ON kt.task_uuid = s.task_uuid AND kt.most_recent
-  LEFT JOIN {schema}.tasker_step_readiness_status r ON r.workflow_step_uuid = s.workflow_step_uuid
+  LEFT JOIN {tasker_step_readiness_status} r ON r.workflow_step_uuid = s.workflow_step_uuid
  ORDER BY i.n;
 
 -- Any one arrow of the task table. guard: 1 all steps done, 2 all steps at their end, 0 none.
@@ -290,7 +290,7 @@ WITH cur AS MATERIALIZED (
       FROM unnest($1::uuid[], $2::uuid[]) AS i (task_uuid, transition_uuid)
       JOIN {schema}.tasker_tasks k ON k.task_uuid = i.task_uuid
       JOIN {schema}.tasker_task_transitions t ON t.task_uuid = k.task_uuid AND t.most_recent
-      JOIN {schema}.tasker_task_execution_contexts x ON x.task_uuid = k.task_uuid
+      JOIN {tasker_task_execution_contexts} x ON x.task_uuid = k.task_uuid
      WHERE t.to_state IN ('pending', 'in_progress')
        AND NOT EXISTS (SELECT FROM {schema}.tasker_task_transitions o WHERE o.task_transition_uuid = i.transition_uuid)
        AND x.blocked_steps + x.cancelled_steps > 0
@@ -304,7 +304,7 @@ WITH cur AS MATERIALIZED (
     SELECT flip.transition_uuid, flip.task_uuid, 'error', flip.to_state,
            jsonb_build_object('event', 'fail', 'blocked_steps', (
                SELECT coalesce(jsonb_agg(r.workflow_step_uuid ORDER BY r.workflow_step_uuid), '[]')
-                 FROM {schema}.tasker_step_readiness_status r
+                 FROM {tasker_step_readiness_status} r
                 WHERE r.task_uuid = flip.task_uuid
                   AND (r.current_state = 'cancelled'
                        OR (r.current_state IN ('pending', 'error') AND NOT r.retry_eligible)))),
@@ -373,5 +373,5 @@ SELECT k.task_uuid IS NOT NULL AS found,
   FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS i (task_uuid, transition_uuid, n)
   LEFT JOIN {schema}.tasker_tasks k ON k.task_uuid = i.task_uuid
   LEFT JOIN {schema}.tasker_task_transitions t ON t.task_uuid = k.task_uuid AND t.most_recent
-  LEFT JOIN {schema}.tasker_task_execution_contexts x ON x.task_uuid = k.task_uuid
+  LEFT JOIN {tasker_task_execution_contexts} x ON x.task_uuid = k.task_uuid
  ORDER BY i.n;

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Readiness of steps and the execution context of tasks, from the views that hold the rules.
+-- Readiness of steps and the execution context of tasks: the queries of the views that hold the rules.
 
 -- columns: step_readiness (workflow_step_uuid uuid, task_uuid uuid, named_step_uuid uuid, name text, current_state text,
 --          dependencies_satisfied bool, retry_eligible bool, ready_for_execution bool, last_failure_at timestamp,
@@ -13,7 +13,7 @@
 
 -- name: step_readiness_query__tasks reads many step_readiness (task_uuids uuid[], step_uuids uuid[]?, ready bool, blocked bool)
 SELECT {r.step_readiness}
-  FROM {schema}.tasker_step_readiness_status r
+  FROM {tasker_step_readiness_status} r
  WHERE r.task_uuid = ANY ($1)
    AND ($2 IS NULL OR r.workflow_step_uuid = ANY ($2))
    AND (NOT $3 OR r.ready_for_execution)
@@ -22,7 +22,7 @@ SELECT {r.step_readiness}
 
 -- name: step_readiness_query__steps reads many step_readiness (step_uuids uuid[], ready bool, blocked bool)
 SELECT {r.step_readiness}
-  FROM {schema}.tasker_step_readiness_status r
+  FROM {tasker_step_readiness_status} r
  WHERE r.workflow_step_uuid = ANY ($1)
    AND (NOT $2 OR r.ready_for_execution)
    AND (NOT $3 OR (r.current_state IN ('pending', 'error') AND NOT r.retry_eligible))
@@ -30,5 +30,5 @@ SELECT {r.step_readiness}
 
 -- name: execution_context_get reads one execution_context (task_uuid uuid)
 SELECT {x.execution_context}
-  FROM {schema}.tasker_task_execution_contexts x
+  FROM {tasker_task_execution_contexts} x
  WHERE x.task_uuid = $1;

@@ -48,7 +48,7 @@ SELECT {k.state_counts}, {s.state_counts}, {h.health}
                (SELECT count(*) FROM pg_catalog.pg_stat_activity a WHERE a.state <> 'idle') AS active_connections,
                current_setting('max_connections') AS max_connections
           FROM {schema}.tasker_workflow_step_transitions e
-          JOIN {schema}.tasker_step_readiness_status r ON r.workflow_step_uuid = e.workflow_step_uuid
+          JOIN {tasker_step_readiness_status} r ON r.workflow_step_uuid = e.workflow_step_uuid
          WHERE e.to_state = 'error' AND e.most_recent) h;
 
 -- Tasks count as completed or failed by their steps, and can be both. The score is of the last hour, whatever the
