@@ -48,7 +48,7 @@ typedef struct tasker_db_options {
     bool unprepared;                         /* no named statements: for poolers in transaction mode that lose them */
     bool require_tls;                        /* refuse any link below sslmode=verify-full */
     bool interruptible;                      /* a signal ends a wait: INTERRUPTED */
-    bool any_schema;                         /* for installers: open on a missing, older or newer schema too */
+    bool any_schema;                         /* open on a missing, older, newer or tasker-core's schema too */
     uint64_t reserved[4];
 } tasker_db_options;
 
@@ -82,7 +82,8 @@ typedef struct tasker_savepoint {
  * Strings"); empty: the PG* environment variables and defaults. error may be NULL.
  * INVALID_ARGUMENT: the string cannot be parsed, no such database, an option out of range. DISCONNECTED: nobody
  * answers. TIMEOUT. DENIED: credentials, or require_tls is not met. SCHEMA_MISMATCH: no schema of a version that this
- * library speaks is there; the message says which. UNSUPPORTED: the server is older than PostgreSQL 14, or its
+ * library speaks is there; the message says which. With any_schema a database that tasker-core made is used as it is:
+ * calls answer the same, but what it cannot store (a second version of a named task, results above some 2.6 kB). UNSUPPORTED: the server is older than PostgreSQL 14, or its
  * encoding cannot hold UTF-8.
  * The message never repeats the connection string.
  */

@@ -105,8 +105,10 @@ static tasker_status check_installed(tkr_call *call)
     if (db->any_schema)
         return TASKER_OK;
     return tkr_error_set(call->error, TASKER_SCHEMA_MISMATCH,
-                         found.tables ? "schema \"%s\" was made by another program: adopt it first (schema adopt)"
-                                      : "schema \"%s\" has no tables of ours: install them first (schema install)",
+                         found.tables
+                             ? "schema \"%s\" was made by another program: open it as it is (option any_schema) or "
+                               "adopt it first (schema adopt)"
+                             : "schema \"%s\" has no tables of ours: install them first (schema install)",
                          db->schema);
 }
 

@@ -101,7 +101,8 @@ SELECT {q.named_task}
 SELECT count(*) AS row_count
   FROM (SELECT FROM {schema}.tasker_named_tasks q WHERE {named_task_matches} LIMIT $8) c;
 
--- No row: there is none of that key, or another one has the namespace, name and version.
+-- No row: there is none of that key, or another one has the namespace, name and version; or any version of the name,
+-- where tasker-core's constraint allows but one.
 -- name: named_task_update writes one named_task (named_task_uuid uuid, task_namespace_uuid uuid?, name text(64)?,
 --   version text(16)?, description text(255)?, clear_description bool, configuration jsonb?)
 UPDATE {schema}.tasker_named_tasks nt
@@ -116,7 +117,11 @@ UPDATE {schema}.tasker_named_tasks nt
                      FROM {schema}.tasker_named_tasks o
                     WHERE o.task_namespace_uuid = coalesce($2, nt.task_namespace_uuid)
                       AND o.name = coalesce($3, nt.name)
-                      AND o.version = coalesce($4, nt.version)
+                      AND (o.version = coalesce($4, nt.version)
+                           OR (SELECT true
+                                 FROM pg_constraint c
+                                WHERE c.conrelid = o.tableoid
+                                  AND c.conname = 'tasker_named_tasks_namespace_name_unique'))
                       AND o.named_task_uuid <> $1)
 RETURNING {nt.named_task};
 

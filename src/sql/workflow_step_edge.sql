@@ -60,6 +60,7 @@ touched AS (
      WHERE s.workflow_step_uuid = m.to_step_uuid
 )
 
+-- What is there is looked for, since tasker-core's tables have no constraint that a conflict would come from.
 -- name: workflow_step_edge_create writes one workflow_step_edge (from_step_uuid uuid, to_step_uuid uuid,
 --   workflow_step_edge_uuid uuid, name text?)
 WITH made AS (
@@ -67,7 +68,9 @@ WITH made AS (
                                                           created_at, updated_at)
     SELECT $3, $1, $2, coalesce($4, 'provides'), t.now, t.now
       FROM (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) t
-     WHERE NOT {is_foreign_edge}
+     WHERE NOT EXISTS (SELECT FROM {schema}.tasker_workflow_step_edges o
+                        WHERE o.from_step_uuid = $1 AND o.to_step_uuid = $2)
+       AND NOT {is_foreign_edge}
        AND NOT {closes_cycle}
        AND NOT {is_started}
     ON CONFLICT DO NOTHING

@@ -221,7 +221,7 @@ static void test_other_schemas(void **state)
                     " CREATE SCHEMA part; CREATE TABLE part.tasker_named_steps (named_step_uuid uuid);"
                     " CREATE SCHEMA older; CREATE TABLE older.tasker_schema_versions (version int, profile text)");
     assert_open(f, "missing", TASKER_SCHEMA_MISMATCH, "schema \"missing\" has no tables of ours: install them first");
-    assert_open(f, "core", TASKER_SCHEMA_MISMATCH, "schema \"core\" was made by another program: adopt it first");
+    assert_open(f, "core", TASKER_SCHEMA_MISMATCH, "schema \"core\" was made by another program: open");
     assert_open(f, "older", TASKER_SCHEMA_MISMATCH, "schema \"older\" is at version 0");
     static const struct {
         const char *schema, *message;
