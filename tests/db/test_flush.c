@@ -86,7 +86,8 @@ static tasker_db *open_through(relay *r, const fixture *f)
     assert_int_equal(listen(r->listener, 1), 0);
     assert_int_equal(pthread_create(&r->thread, NULL, run_relay, r), 0);
     snprintf(conninfo, sizeof conninfo, "%s host='%s'", f->conninfo, r->folder);
-    assert_status(NULL, tasker_db_open(tasker_text_of(conninfo), NULL, &error, &db), TASKER_OK);
+    const tasker_db_options options = {.any_schema = true};
+    assert_status(NULL, tasker_db_open(tasker_text_of(conninfo), &options, &error, &db), TASKER_OK);
     return db;
 }
 

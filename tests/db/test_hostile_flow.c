@@ -250,6 +250,7 @@ static const parameter results = {
 static void test_changes(void **state)
 {
     stage *s = stage_of(state);
+    db_test_lift_limits(*state);
     check_all(s, changes, COUNT(changes));
     check_json_parameter(s, &results);
 }

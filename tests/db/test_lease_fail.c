@@ -100,9 +100,10 @@ static void test_permanent(void **state)
     tasker_free(leases);
     end_waits(conn, flow.steps[0]);
     take_step(f->db, flow.steps[0], TASKER_GUARD_FAILED);
-    assert_string_equal(ask(conn, "SELECT execution_status FROM tasker_task_execution_contexts WHERE task_uuid = '%s'",
-                            text_of(flow.task_uuid)),
-                        "blocked_by_failures");
+    const tasker_execution_context *context = NULL;
+    assert_status(f->db, tasker_execution_context_get(f->db, &flow.task_uuid, &context), TASKER_OK);
+    assert_int_equal(context->execution_status, TASKER_EXECUTION_STATUS_BLOCKED_BY_FAILURES);
+    tasker_free(context);
 }
 
 /* ---- waits ---- */
@@ -168,11 +169,7 @@ static void test_backoff(void **state)
                  tasker_time_format(outcome.next_attempt_at, at));
         double told = seconds_between(conn, FAILED_AT, next, flow.steps[0]);
         assert_true(told >= lowest - 0.001 && told < highest + 1.001);
-        assert_int_equal(ask_number(conn,
-                                    "SELECT count(*) FROM tasker_step_readiness_status"
-                                    " WHERE workflow_step_uuid = '%s' AND next_retry_at = %s",
-                                    text_of(flow.steps[0]), next),
-                         1);
+        assert_true(readiness_of(f->db, flow.steps[0]).next_retry_at.us == outcome.next_attempt_at.us);
         assert_string_equal(step_history(conn, flow.steps[0]),
                             "pending@1 pending>in_progress@2 in_progress>error@3 error>pending@4*");
         take_step(f->db, flow.steps[0], TASKER_GUARD_FAILED);

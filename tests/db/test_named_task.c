@@ -77,6 +77,7 @@ static void test_duplicate_leaves_the_transaction(void **state)
 {
     fixture *f = *state;
     tasker_uuid ns = make_namespace(f->db);
+    db_test_lift_limits(f);
     assert_status(f->db, create(f->db, ns, "twice", "1.0.0"), TASKER_OK);
     assert_status(f->db, tasker_db_begin(f->db, NULL), TASKER_OK);
     assert_status(f->db, create(f->db, ns, "twice", "1.0.0"), TASKER_DUPLICATE);
@@ -112,6 +113,7 @@ static void test_latest(void **state)
     tasker_uuid ns = make_namespace(f->db);
     tasker_text name = namespace_name(f->db, ns);
     const tasker_named_task *row = NULL;
+    db_test_lift_limits(f);
     for (size_t i = 1; i < COUNT(versions); i++) {
         const char *kind = new_name("kind");
         assert_status(f->db, create(f->db, ns, kind, versions[i]), TASKER_OK);
@@ -137,6 +139,7 @@ static void test_latest_ties(void **state)
     fixture *f = *state;
     tasker_uuid ns = make_namespace(f->db);
     const tasker_named_task *row = NULL;
+    db_test_lift_limits(f);
     assert_status(f->db, create(f->db, ns, "tied", "1.0.0+b"), TASKER_OK);
     assert_status(f->db, create(f->db, ns, "tied", "1.0"), TASKER_OK);
     assert_status(f->db, create(f->db, ns, "tied", "01.0.0+a"), TASKER_OK);
@@ -163,6 +166,7 @@ static void test_find_or_create(void **state)
         assert_int_equal(statuses[i], TASKER_OK);
     assert_int_equal(COUNTED(f, named_task, .task_namespace_uuid = &input.task_namespace_uuid), 1);
     assert_status(f->db, tasker_named_task_find_or_create(f->db, &input, &found), TASKER_OK);
+    db_test_lift_limits(f);
     input.version = T("0.2.0");
     input.configuration = tasker_json_of("{\"a\": 1}");
     assert_status(f->db, tasker_named_task_find_or_create(f->db, &input, &made), TASKER_OK);
@@ -229,6 +233,7 @@ static void test_pages(void **state)
     fixture *f = *state;
     tasker_uuid ns = make_namespace(f->db);
     char name[64], version[16];
+    db_test_lift_limits(f);
     for (int i = 0; i < 25; i++) {
         snprintf(name, sizeof name, "paged %02d", (i * 7) % 25 / 2);
         snprintf(version, sizeof version, "%d", i);

@@ -203,7 +203,8 @@ static void race_for_tasks(racer *r)
 static void *race(void *context)
 {
     racer *r = context;
-    tasker_status status = tasker_db_open(tasker_text_of(r->a->conninfo), NULL, NULL, &r->db);
+    static const tasker_db_options options = {.any_schema = true};
+    tasker_status status = tasker_db_open(tasker_text_of(r->a->conninfo), &options, NULL, &r->db);
     pthread_barrier_wait(&r->a->start); /* also without a handle, or the others wait for ever */
     if (status == TASKER_OK)
         r->run(r);

@@ -247,9 +247,11 @@ static size_t replay(const fixture *f, const char *const *lines, size_t count)
         golden g;
         assert_status(f->db, tasker_db_begin(f->db, NULL), TASKER_OK);
         /* rows of other programs, whose schema does not forbid them */
-        tell(conn, "ALTER TABLE tasker_workflow_step_edges DROP CONSTRAINT tasker_workflow_step_edges_from_to_unique");
+        tell(conn, "ALTER TABLE tasker_workflow_step_edges"
+                   " DROP CONSTRAINT IF EXISTS tasker_workflow_step_edges_from_to_unique");
         at += read_case(conn, lines + at, count - at, &g);
-        check_views(conn, &g);
+        if (!f->foreign) /* the views are ours; the calls do without them */
+            check_views(conn, &g);
         check_calls(f->db, &g);
         assert_status(f->db, tasker_db_rollback(f->db), TASKER_OK);
     }

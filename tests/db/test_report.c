@@ -153,11 +153,13 @@ static void test_health_score(void **state)
  * (-120 to -90), b in error and c cancelled. n2/k: task -10 with a in error and b complete (-9 to -5). n2/other: task
  * -5 without steps. A fourth name has no task.
  */
-static tasker_time make_tasks(tasker_db *db)
+static tasker_time make_tasks(const fixture *f)
 {
+    tasker_db *db = f->db;
     PGconn *conn = tasker_db_conn(db);
     tasker_time now;
     empty_database(conn);
+    db_test_lift_limits(f);
     assert_status(db, tasker_db_now(db, &now), TASKER_OK);
     make_kind(db, "1.0.0", "{}");
     made_flow one = make_flow_of(db, "n1", "k", "1", "ab"), two = make_flow_of(db, "n1", "k", "2", "abc"),
@@ -223,7 +225,7 @@ static void check_metrics(tasker_db *db, tasker_time now)
 static void test_metrics(void **state)
 {
     fixture *f = *state;
-    tasker_time now = make_tasks(f->db);
+    tasker_time now = make_tasks(f);
     tasker_db *other = db_test_open(f);
     check_metrics(f->db, now);
     tell(tasker_db_conn(other), "SET TimeZone TO 'Pacific/Kiritimati'");
@@ -234,7 +236,7 @@ static void test_metrics(void **state)
 static void test_metrics_periods(void **state)
 {
     fixture *f = *state;
-    tasker_time now = make_tasks(f->db);
+    tasker_time now = make_tasks(f);
     static const struct {
         int since, until; /* 0: not given */
         int start, tasks, complete, error, steps;

@@ -80,6 +80,7 @@ static void test_task_row(void **state)
     fixture *f = *state;
     PGconn *conn = tasker_db_conn(f->db);
     empty_database(conn);
+    db_test_lift_limits(f);
     tasker_time now = now_of(f->db), end = {minutes(now, -5).us + 500};
     made_flow flow = make_flow_of(f->db, "shop", "order", "2.1", "abcdefg"),
               failed = make_flow_of(f->db, "shop", "order", "2.2", "a");

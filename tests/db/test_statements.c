@@ -30,12 +30,16 @@ static void test_every_statement(void **state)
 {
     char why[512];
     int wrong = 0;
-    PGconn *conn = db_test_psql(*state);
-    for (size_t i = 0; i < tkr_statement_count; i++)
+    const fixture *f = *state;
+    PGconn *conn = db_test_psql(f);
+    for (size_t i = 0; i < tkr_statement_count; i++) {
+        if (f->foreign && strncmp(tkr_statements[i].query.name, "schema_", 7) == 0)
+            continue; /* they speak of tasker_schema_versions */
         if (!describe_check(conn, &tkr_statements[i], exceptions, why)) {
             print_error("%s\n", why);
             wrong++;
         }
+    }
     PQfinish(conn);
     assert_int_equal(wrong, 0);
 }

@@ -79,6 +79,7 @@ static void test_create_by_name(void **state)
     fixture *f = *state;
     task_kind k = make_kind(f->db, "1.9.0", NULL), latest = k, plain;
     const tasker_named_task *old = NULL, *later = NULL;
+    db_test_lift_limits(f);
     assert_status(f->db, tasker_named_task_get(f->db, &k.named_task_uuid, &old), TASKER_OK);
     tasker_named_task_input next = {.task_namespace_uuid = old->task_namespace_uuid, .name = old->name};
     next.version = T("1.10.0");
@@ -224,7 +225,7 @@ static void test_texts(void **state)
         assert_text(task->reason, hostile[i]);
         assert_text(task->reference_id, hostile[i]);
         assert_int_equal(COUNTED(f, task, .initiator = T(hostile[i]), .named_task_uuids = &input.named_task_uuid,
-                               .named_task_uuid_count = 1),
+                                 .named_task_uuid_count = 1),
                          1);
         tasker_free(task);
     }

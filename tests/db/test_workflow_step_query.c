@@ -146,7 +146,8 @@ static void test_neighbours_come_once(void **state)
     make_task_of_steps(f->db, s, 2);
     assert_status(f->db, join_steps(f->db, s[0], s[1]), TASKER_OK);
     assert_status(f->db, tasker_db_begin(f->db, NULL), TASKER_OK);
-    tell(conn, "ALTER TABLE tasker_workflow_step_edges DROP CONSTRAINT tasker_workflow_step_edges_from_to_unique");
+    tell(conn,
+         "ALTER TABLE tasker_workflow_step_edges DROP CONSTRAINT IF EXISTS tasker_workflow_step_edges_from_to_unique");
     tell(conn,
          "INSERT INTO tasker_workflow_step_edges SELECT '%s', from_step_uuid, to_step_uuid, 'again', created_at,"
          " updated_at FROM tasker_workflow_step_edges WHERE from_step_uuid = '%s'",

@@ -127,8 +127,8 @@ void begin_without_rules(tasker_db *db)
 {
     assert_status(db, tasker_db_begin(db, NULL), TASKER_OK);
     tell(tasker_db_conn(db), "ALTER TABLE tasker_workflow_step_edges DISABLE TRIGGER USER,"
-                             " DROP CONSTRAINT tasker_workflow_step_edges_from_to_unique,"
-                             " DROP CONSTRAINT chk_workflow_step_edges_not_self");
+                             " DROP CONSTRAINT IF EXISTS tasker_workflow_step_edges_from_to_unique,"
+                             " DROP CONSTRAINT IF EXISTS chk_workflow_step_edges_not_self");
 }
 
 void insert_edge(tasker_db *db, tasker_uuid from, tasker_uuid to)

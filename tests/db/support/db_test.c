@@ -91,7 +91,9 @@ tasker_db *db_test_open_with(const fixture *f, const tasker_db_options *options)
 {
     tasker_db *db = NULL;
     tasker_error error;
-    if (tasker_db_open(tasker_text_of(f->conninfo), options, &error, &db) != TASKER_OK)
+    tasker_db_options o = options != NULL ? *options : (tasker_db_options){0};
+    o.any_schema = o.any_schema || f->foreign;
+    if (tasker_db_open(tasker_text_of(f->conninfo), &o, &error, &db) != TASKER_OK)
         print_error("cannot open: %s: %s\n", tasker_status_name(error.status), error.message);
     assert_non_null(db);
     return db;
@@ -132,31 +134,6 @@ static bool is_set(const char *name)
     return value != NULL && value[0] != '\0' && strcmp(value, "0") != 0;
 }
 
-int tasker_db_test_setup(void **state)
-{
-    static const tasker_db_options installer = {.any_schema = true};
-    fixture *f = &the_fixture;
-    snprintf(f->database, sizeof f->database, "%.40s_%ld", program_invocation_short_name, (long)getpid());
-    snprintf(f->conninfo, sizeof f->conninfo, "dbname='%s'", f->database);
-    db_test_create_database(f->database);
-    *state = f;
-    tasker_db *db = db_test_open_with(f, &installer);
-    assert_status(db, tasker_schema_install(db, NULL), TASKER_OK);
-    tasker_db_close(db);
-    f->db = db_test_open(f);
-    return 0;
-}
-
-/* A backend ends a moment after its client has gone. */
-static void wait_for_sessions(const fixture *f)
-{
-    static const char sql[] = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                              "   AND application_name = 'libtasker'";
-    static const struct timespec pause = {0, 5000000};
-    for (int i = 0; i < 400 && db_test_count(f, sql) > 0; i++)
-        nanosleep(&pause, NULL);
-}
-
 static char *read_file(const char *path)
 {
     FILE *file = fopen(path, "rb");
@@ -167,6 +144,53 @@ static char *read_file(const char *path)
     fclose(file);
     assert_true(length > 0 && length < 65535);
     return text;
+}
+
+static void install(const fixture *f)
+{
+    tasker_db *db = db_test_open_with(f, &(tasker_db_options){.any_schema = true});
+    assert_status(db, tasker_schema_install(db, NULL), TASKER_OK);
+    tasker_db_close(db);
+}
+
+static void install_foreign(const fixture *f)
+{
+    char *sql = read_file(TASKER_TEST_FOREIGN_SCHEMA);
+    db_test_exec(f, sql);
+    free(sql);
+}
+
+int tasker_db_test_setup(void **state)
+{
+    const char *schema = getenv("TASKER_TEST_SCHEMA");
+    fixture *f = &the_fixture;
+    snprintf(f->database, sizeof f->database, "%.40s_%ld", program_invocation_short_name, (long)getpid());
+    snprintf(f->conninfo, sizeof f->conninfo, "dbname='%s'", f->database);
+    db_test_create_database(f->database);
+    *state = f;
+    f->foreign = schema != NULL && strcmp(schema, "foreign") == 0;
+    if (f->foreign)
+        install_foreign(f);
+    else
+        install(f);
+    f->db = db_test_open(f);
+    return 0;
+}
+
+void db_test_lift_limits(const fixture *f)
+{
+    db_test_exec(f, "ALTER TABLE tasker_named_tasks DROP CONSTRAINT IF EXISTS tasker_named_tasks_namespace_name_unique;"
+                    " DROP INDEX IF EXISTS idx_workflow_steps_transitive_deps");
+}
+
+/* A backend ends a moment after its client has gone. */
+static void wait_for_sessions(const fixture *f)
+{
+    static const char sql[] = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                              "   AND application_name = 'libtasker'";
+    static const struct timespec pause = {0, 5000000};
+    for (int i = 0; i < 400 && db_test_count(f, sql) > 0; i++)
+        nanosleep(&pause, NULL);
 }
 
 static PGresult *ask_invariants(PGconn *conn)

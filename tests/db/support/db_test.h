@@ -14,6 +14,8 @@
  *         return db_test_run(tests);
  *     }
  *
+ * With TASKER_TEST_SCHEMA=foreign the database is as tasker-core makes one, and the handles are opened with any_schema.
+ *
  * Without a server (TASKER_TEST_SERVER unset) the program skips, or fails if TASKER_TEST_REQUIRE_SERVER is set.
  */
 #ifndef TKR_TESTS_DB_TEST_H
@@ -38,6 +40,7 @@ typedef struct fixture {
     tasker_db *db; /* a handle for the tests; they leave it usable and outside a transaction */
     char conninfo[256];
     char database[64];
+    bool foreign; /* the tables are those of tasker-core, without what ours have beyond them (foreign_schema.sql) */
 } fixture;
 
 /* Runs a static array of tests between the two functions below; the value is main's. */
@@ -61,6 +64,12 @@ void db_test_exec(const fixture *f, const char *sql);
 
 /* Waits, at most ten seconds, until the statement's number is the expected one; fails the test otherwise. */
 void db_test_wait(const fixture *f, const char *sql, long expected);
+
+/*
+ * What tasker-core's tables cannot store, for tests that do: the constraint goes that allows but one version of a named
+ * task, and the index that results above some 2.6 kB do not fit into. Our tables have neither.
+ */
+void db_test_lift_limits(const fixture *f);
 
 /* A new empty database beside the fixture's, and its end. */
 void db_test_create_database(const char *name);

@@ -116,6 +116,18 @@ tasker_status fail_lease(tasker_db *db, const tasker_leases *leases)
 
 /* ---- questions ---- */
 
+tasker_step_readiness readiness_of(tasker_db *db, tasker_uuid workflow_step_uuid)
+{
+    const tasker_step_readiness_list *list = NULL;
+    tasker_step_readiness_filter filter = {.workflow_step_uuids = &workflow_step_uuid, .workflow_step_uuid_count = 1};
+    assert_status(db, tasker_step_readiness_query(db, &filter, &list), TASKER_OK);
+    assert_int_equal(list->count, 1);
+    tasker_step_readiness found = *list->items[0];
+    found.name = T(NULL);
+    tasker_free(list);
+    return found;
+}
+
 static char *run_sql(PGconn *conn, const char *sql)
 {
     static char answers[16][4096];

@@ -41,6 +41,9 @@ const tasker_leases *take_step(tasker_db *db, tasker_uuid workflow_step_uuid, ta
 tasker_status complete_lease(tasker_db *db, const tasker_leases *leases);
 tasker_status fail_lease(tasker_db *db, const tasker_leases *leases);
 
+/* How a step stands; without its name. */
+tasker_step_readiness readiness_of(tasker_db *db, tasker_uuid workflow_step_uuid);
+
 /* The first column of the first row, "" for NULL and for no row; static storage, one of the last 16. */
 const char *ask(PGconn *conn, const char *format, ...) __attribute__((format(printf, 2, 3)));
 long ask_number(PGconn *conn, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -191,7 +191,7 @@ static void test_shared_sort_keys(void **state)
     owners[0] = make_owner(f->db, 12);
     owners[1] = make_owner(f->db, 13);
     assert_status(f->db, tasker_db_begin(f->db, NULL), TASKER_OK);
-    tell(conn, "ALTER TABLE " TABLE " DROP CONSTRAINT " TABLE "_sort_key_unique");
+    tell(conn, "ALTER TABLE " TABLE " DROP CONSTRAINT IF EXISTS " TABLE "_sort_key_unique");
     tell(conn, "UPDATE " TABLE " SET sort_key = sort_key / 3");
     assert_pages(f->db, page_of, TASKER_ORDER_LEAST_RECENT, by_place, 25);
     assert_pages(f->db, page_of, TASKER_ORDER_MOST_RECENT, by_place_descending, 25);
