@@ -44,8 +44,11 @@ void tkr_add_registration(tkr_call *call, const tkr_plan *p, const tasker_uuid *
     tkr_add_definition_register__namespace(call, &ids[0], p->namespace_name, unless_task);
     if (systems > 0)
         tkr_add_definition_register__systems(call, system_ids, systems, p->distinct_systems, systems, unless_task);
-    tkr_add_definition_register__task(call, named_task_uuid != NULL ? named_task_uuid : &ids[1], p->namespace_name,
-                                      p->name, p->version, p->description, p->configuration, unless_task);
+    const tasker_uuid *task_id = named_task_uuid != NULL ? named_task_uuid : &ids[1];
+    tkr_add_definition_register__task(call, task_id, p->namespace_name, p->name, p->version, p->description,
+                                      p->configuration, unless_task);
+    tkr_add_definition_register__version(call, task_id, p->namespace_name, p->name, p->version, p->description,
+                                         p->configuration, unless_task);
     if (n == 0)
         return;
     tkr_add_definition_register__steps(call, step_ids, n, p->names, n, p->systems, n, p->descriptions, n, unless_task);

@@ -22,7 +22,7 @@ SELECT i.uuid, i.name, n.now, n.now
  ORDER BY i.name
 ON CONFLICT (name) DO NOTHING;
 
--- name: definition_register__task writes none (named_task_uuid uuid, namespace_name text, name text(64), version text(16), description text(255)?, configuration jsonb?, unless_task uuid?)
+-- part: named_task_if_missing ($1 to $7 as below)
 INSERT INTO {schema}.tasker_named_tasks
        (named_task_uuid, task_namespace_uuid, name, version, description, configuration, created_at, updated_at)
 SELECT $1, ns.task_namespace_uuid, $3, $4, $5, coalesce($6, '{}'), n.now, n.now
@@ -32,6 +32,15 @@ SELECT $1, ns.task_namespace_uuid, $3, $4, $5, coalesce($6, '{}'), n.now, n.now
    AND NOT EXISTS (SELECT FROM {schema}.tasker_named_tasks o
                     WHERE o.task_namespace_uuid = ns.task_namespace_uuid AND o.name = $3 AND o.version = $4)
    AND (SELECT k.task_uuid FROM {schema}.tasker_tasks k WHERE k.task_uuid = $7) IS NULL
+
+-- name: definition_register__task writes none (named_task_uuid uuid, namespace_name text, name text(64), version text(16), description text(255)?, configuration jsonb?, unless_task uuid?)
+{named_task_if_missing}
+ON CONFLICT DO NOTHING;
+
+-- Still missing: tasker-core's constraint allows one version of a name, and it is another one. Then this fails, which takes
+-- back the rest. The first statement cannot, because of those who register the same version at the same moment.
+-- name: definition_register__version writes none (named_task_uuid uuid, namespace_name text, name text(64), version text(16), description text(255)?, configuration jsonb?, unless_task uuid?)
+{named_task_if_missing}
 ON CONFLICT (task_namespace_uuid, name, version) DO NOTHING;
 
 -- name: definition_register__steps writes none (named_step_uuids uuid[], names text(128)[], systems text[], descriptions text(255)[], unless_task uuid?)
