@@ -131,18 +131,18 @@ static inline __attribute__((always_inline)) bool decode_value(tkr_type type, bo
 /* ---- rows; in a block of memory each stands behind its mark, and inner rows behind the row that points to them ---- */
 
 /* Rows are decoded a few at a time, column by column: more are faster in a warm cache and slower from memory. */
-enum { MARK = sizeof(uint64_t), BATCH = 8 };
+enum { MARK = sizeof(uint64_t) };
 
 static size_t padded(size_t size)
 {
     return (size + MARK - 1) & ~(size_t)(MARK - 1);
 }
 
-static size_t room_of(const tkr_entity *entity)
+size_t tkr_stride_of(const tkr_entity *entity)
 {
     size_t room = MARK + padded(entity->size);
     for (const tkr_column *c = entity->columns; c->name != NULL; c++)
-        room += c->type == TKR_ROW ? room_of(c->row) : 0;
+        room += c->type == TKR_ROW ? tkr_stride_of(c->row) : 0;
     return room;
 }
 
@@ -246,12 +246,28 @@ tasker_status tkr_decode_row(const PGresult *result, int row, const tkr_entity *
     return decode_columns(&(batch){.result = result, .row = row, .end = row + 1, .error = error}, entity, into);
 }
 
+void *tkr_row_at(void *memory, const tkr_entity *entity, size_t k)
+{
+    return (unsigned char *)memory + k * tkr_stride_of(entity) + MARK;
+}
+
+tasker_status tkr_decode_some(const PGresult *result, int row, int count, const tkr_entity *entity, void *memory,
+                              tasker_error *error)
+{
+    size_t stride = tkr_stride_of(entity);
+    unsigned char *at = memory;
+    for (int k = 0; k < count; k++)
+        mark_item(at + (size_t)k * stride);
+    batch b = {.result = result, .row = row, .end = row + count, .stride = stride, .error = error};
+    return decode_columns(&b, entity, at + MARK);
+}
+
 tasker_status tkr_decode_one(PGresult *result, const tkr_entity *entity, tasker_error *error, void **out)
 {
     tasker_status status = tkr_check_columns(result, entity, error);
     if (status != TASKER_OK)
         return status;
-    void *row = tkr_alloc(result, room_of(entity) - MARK);
+    void *row = tkr_alloc(result, tkr_stride_of(entity) - MARK);
     if (row == NULL)
         return tkr_error_set(error, TASKER_OUT_OF_MEMORY, "out of memory");
     status = tkr_decode_row(result, 0, entity, row, error);
@@ -266,19 +282,18 @@ tasker_status tkr_decode_list(PGresult *result, const tkr_entity *entity, tasker
     if (status != TASKER_OK)
         return status;
     /* one block: the list, its pointers, its rows */
-    size_t count = (size_t)PQntuples(result), stride = room_of(entity);
+    size_t count = (size_t)PQntuples(result), stride = tkr_stride_of(entity);
     tkr_list *list = tkr_alloc(result, sizeof *list + count * (sizeof(void *) + stride));
     if (list == NULL)
         return tkr_error_set(error, TASKER_OUT_OF_MEMORY, "out of memory");
     const void **items = (const void **)(list + 1);
     unsigned char *rows = (unsigned char *)(items + count);
-    for (size_t i = 0; i < count && status == TASKER_OK; i += BATCH) {
-        size_t end = count - i < BATCH ? count : i + BATCH;
-        for (size_t j = i; j < end; j++)
-            items[j] = mark_item(rows + j * stride);
-        batch b = {.result = result, .row = (int)i, .end = (int)end, .stride = stride, .error = error};
-        status = decode_columns(&b, entity, rows + i * stride + MARK);
+    for (size_t i = 0; i < count && status == TASKER_OK; i += TKR_SOME) {
+        int some = count - i < TKR_SOME ? (int)(count - i) : TKR_SOME;
+        status = tkr_decode_some(result, (int)i, some, entity, rows + i * stride, error);
     }
+    for (size_t i = 0; i < count; i++)
+        items[i] = rows + i * stride + MARK;
     list->count = count;
     list->items = items;
     if (status == TASKER_OK)

@@ -38,22 +38,51 @@ typedef struct tkr_entity {
 } tkr_entity;
 
 /* clang-format off: tables of macros */
-#define TKR_TYPE_OF(s, m)                                                                                             \
-    _Generic(((s *)0)->m, bool: TKR_BOOL, int32_t: TKR_INT4, int64_t: TKR_INT8, double: TKR_FLOAT8,                   \
-             tasker_uuid: TKR_UUID, tasker_text: TKR_TEXT, tasker_json: TKR_JSON, tasker_time: TKR_TIME,              \
-             tasker_state: TKR_STATE)
-#define TKR_ABSENT_TYPE_OF(s, m)                                                                                      \
-    _Generic(((s *)0)->m, tasker_text: TKR_TEXT, tasker_json: TKR_JSON, tasker_uuid: TKR_UUID, tasker_state: TKR_STATE)
+#define TKR_TYPE_OF(s, m)                                                                                              \
+    _Generic(((s *)0)->m, bool                                                                                         \
+             : TKR_BOOL, int32_t                                                                                       \
+             : TKR_INT4, int64_t                                                                                       \
+             : TKR_INT8, double                                                                                        \
+             : TKR_FLOAT8, tasker_uuid                                                                                 \
+             : TKR_UUID, tasker_text                                                                                   \
+             : TKR_TEXT, tasker_json                                                                                   \
+             : TKR_JSON, tasker_time                                                                                   \
+             : TKR_TIME, tasker_state                                                                                  \
+             : TKR_STATE)
+#define TKR_ABSENT_TYPE_OF(s, m)                                                                                       \
+    _Generic(((s *)0)->m, tasker_text                                                                                  \
+             : TKR_TEXT, tasker_json                                                                                   \
+             : TKR_JSON, tasker_uuid                                                                                   \
+             : TKR_UUID, tasker_state                                                                                  \
+             : TKR_STATE)
 
 /* NOT NULL; nullable with a has_ flag; nullable and told by the value itself (no pointer, nil, NONE). */
-#define TKR_COLUMN(s, m)   {#m, TKR_TYPE_OF(s, m), offsetof(s, m), TKR_NOT_NULL, NULL}
-#define TKR_NULLABLE(s, m) {#m, TKR_TYPE_OF(s, m), offsetof(s, m), offsetof(s, has_##m), NULL}
-#define TKR_OPTIONAL(s, m) {#m, TKR_ABSENT_TYPE_OF(s, m), offsetof(s, m), TKR_ABSENT, NULL}
+#define TKR_COLUMN(s, m)                                                                                               \
+    {                                                                                                                  \
+#m, TKR_TYPE_OF(s, m), offsetof(s, m), TKR_NOT_NULL, NULL                                                      \
+    }
+#define TKR_NULLABLE(s, m)                                                                                             \
+    {                                                                                                                  \
+#m, TKR_TYPE_OF(s, m), offsetof(s, m), offsetof(s, has_##m), NULL                                              \
+    }
+#define TKR_OPTIONAL(s, m)                                                                                             \
+    {                                                                                                                  \
+#m, TKR_ABSENT_TYPE_OF(s, m), offsetof(s, m), TKR_ABSENT, NULL                                                 \
+    }
 
 /* A NOT NULL member that is not called like its column, for example a member of a member. */
-#define TKR_NAMED_COLUMN(s, m, name) {name, TKR_TYPE_OF(s, m), offsetof(s, m), TKR_NOT_NULL, NULL}
-#define TKR_INNER(s, m, entity) {#m, TKR_ROW, offsetof(s, m), TKR_NOT_NULL, entity}
-#define TKR_END_COLUMNS {NULL, TKR_BOOL, 0, 0, NULL}
+#define TKR_NAMED_COLUMN(s, m, name)                                                                                   \
+    {                                                                                                                  \
+        name, TKR_TYPE_OF(s, m), offsetof(s, m), TKR_NOT_NULL, NULL                                                    \
+    }
+#define TKR_INNER(s, m, entity)                                                                                        \
+    {                                                                                                                  \
+#m, TKR_ROW, offsetof(s, m), TKR_NOT_NULL, entity                                                              \
+    }
+#define TKR_END_COLUMNS                                                                                                \
+    {                                                                                                                  \
+        NULL, TKR_BOOL, 0, 0, NULL                                                                                     \
+    }
 /* clang-format on */
 
 /* Does a result column of this type oid hold this type? */
@@ -68,6 +97,16 @@ tasker_status tkr_decode_row(const struct pg_result *result, int row, const tkr_
 
 /* Row 0 as a result of its own, owning result. On failure the result is still the caller's. */
 tasker_status tkr_decode_one(struct pg_result *result, const tkr_entity *entity, tasker_error *error, void **out);
+
+/*
+ * Up to TKR_SOME rows into zeroed memory of the caller's, tkr_stride_of bytes for each; text stays in the result, whose
+ * columns were checked. Row k of them is at tkr_row_at(memory, entity, k).
+ */
+enum { TKR_SOME = 8 };
+size_t tkr_stride_of(const tkr_entity *entity);
+void *tkr_row_at(void *memory, const tkr_entity *entity, size_t k);
+tasker_status tkr_decode_some(const struct pg_result *result, int row, int count, const tkr_entity *entity,
+                              void *memory, tasker_error *error);
 
 /* All rows as a list, owning result. */
 tasker_status tkr_decode_list(struct pg_result *result, const tkr_entity *entity, tasker_error *error, tkr_list **out);

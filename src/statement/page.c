@@ -50,6 +50,7 @@ static int64_t number_of(const tkr_column *key, const unsigned char *row)
     return big;
 }
 
+<<<<<<< Updated upstream
 /* The order within a history as one number: sort_key, then the lower half of the time. The statements reckon the same. */
 static int64_t place_of(const tkr_page *p, const unsigned char *row)
 {
@@ -61,6 +62,9 @@ static int64_t place_of(const tkr_page *p, const unsigned char *row)
 }
 
 static tasker_position position_of(const tkr_page *p, const tkr_entity *entity, const void *item)
+=======
+tasker_position tkr_position_of(const tkr_page *p, const tkr_entity *entity, const void *item)
+>>>>>>> Stashed changes
 {
     tasker_position position = {0};
     const unsigned char *row = item;
@@ -96,7 +100,7 @@ static tasker_status finish_page(tkr_call *call)
     if (list->count > (size_t)page.limit) {
         list->count = (size_t)page.limit;
         list->has_next = true;
-        list->next = position_of(&page, call->answered[0]->entity, list->items[page.limit - 1]);
+        list->next = tkr_position_of(&page, call->answered[0]->entity, list->items[page.limit - 1]);
     }
     return tkr_give(call, list);
 }

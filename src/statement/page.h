@@ -28,5 +28,8 @@ tkr_page tkr_page_of(tkr_call *call, const tasker_page *page, uint32_t offered);
 /* The next page of the same query, from a position on. */
 void tkr_page_go_on(tkr_page *page, const tasker_position *after);
 
+/* Where the page ends whose last row this is. */
+tasker_position tkr_position_of(const tkr_page *page, const tkr_entity *entity, const void *item);
+
 /* Runs the query whose rows, or the inner rows that these begin with, begin with their uuid key; gives the list. */
 tasker_status tkr_query_page(tkr_call *call, const tkr_page *page, void *out);
