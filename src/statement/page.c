@@ -50,7 +50,6 @@ static int64_t number_of(const tkr_column *key, const unsigned char *row)
     return big;
 }
 
-<<<<<<< Updated upstream
 /* The order within a history as one number: sort_key, then the lower half of the time. The statements reckon the same. */
 static int64_t place_of(const tkr_page *p, const unsigned char *row)
 {
@@ -61,10 +60,7 @@ static int64_t place_of(const tkr_page *p, const unsigned char *row)
     return sort_key * (INT64_C(1) << 32) + (int64_t)((uint64_t)made & UINT32_MAX);
 }
 
-static tasker_position position_of(const tkr_page *p, const tkr_entity *entity, const void *item)
-=======
 tasker_position tkr_position_of(const tkr_page *p, const tkr_entity *entity, const void *item)
->>>>>>> Stashed changes
 {
     tasker_position position = {0};
     const unsigned char *row = item;
