@@ -38,8 +38,11 @@ bool tkr_fill_keys(tkr_call *call, tasker_uuid *keys, size_t count)
 
 void tkr_require_texts(tkr_call *call, const char *name, const tasker_text *texts, size_t count)
 {
-    if (texts == NULL || count > (size_t)INT32_MAX) /* adding the statement refuses it */
+    if (texts == NULL) /* adding the statement refuses the count */
         return;
+    if (call->status == TASKER_OK && count > (size_t)call->db->limits.rows)
+        tkr_refuse(call, TASKER_LIMIT_EXCEEDED, "%s has more than the %d elements allowed", name,
+                   call->db->limits.rows);
     for (size_t i = 0; i < count && call->status == TASKER_OK; i++)
         if (tkr_is_absent(texts[i].ptr)) {
             tkr_refuse(call, TASKER_INVALID_ARGUMENT, "%s is required", name);

@@ -2,6 +2,7 @@
 #include "statement/page.h"
 #include <string.h>
 #include "value/error.h"
+#include "value/time.h"
 
 enum { DEFAULT_LIMIT = 100 };
 
@@ -104,6 +105,11 @@ static tasker_status finish_page(tkr_call *call)
 tasker_status tkr_query_page(tkr_call *call, const tkr_page *page, void *out)
 {
     _Static_assert(sizeof *page <= TKR_CALL_CONTEXT, "a page fits into the context");
+    const int64_t last = INT64_C(9000000000000000000); /* the statements reckon with float8 */
+    bool recent = page->order == TASKER_ORDER_LEAST_RECENT || page->order == TASKER_ORDER_MOST_RECENT;
+    if (recent && page->recent_at != 0 && page->after_key != NULL &&
+        (*page->after_key > last || !tkr_time_is_storable((tasker_time){*page->after_key})))
+        tkr_refuse(call, TASKER_INVALID_ARGUMENT, "page.after is not where a page of this order ends");
     memcpy(call->context, page, sizeof *page);
     return tkr_run_for_pointer(call, finish_page, out);
 }

@@ -8,6 +8,7 @@
 #include "row/wire.h"
 #include "statement/call.h"
 #include "value/text.h"
+#include "value/time.h"
 
 #define MESSAGE_MAX ((size_t)1000 << 20) /* the server drops a link whose message passes 1 GiB */
 
@@ -205,13 +206,11 @@ void tkr_put_float8(tkr_call *call, const char *name, double value)
         put_u64(call, bits);
 }
 
-/* The range of PostgreSQL's timestamp; its ends would be infinities. */
 void tkr_put_timestamp_or_null(tkr_call *call, const char *name, const tasker_time *value)
 {
-    const int64_t first = INT64_C(-211813488000000000), end = INT64_C(9223371331200000000);
     if (!begin_parameter(call) || put_absent(call, name, value == NULL, true))
         return;
-    if (value->us < INT64_MIN + TKR_EPOCH_US || value->us - TKR_EPOCH_US < first || value->us - TKR_EPOCH_US >= end)
+    if (!tkr_time_is_storable(*value))
         tkr_refuse(call, TASKER_INVALID_ARGUMENT, "%s is outside of what a timestamp can hold", name);
     else
         put_u64(call, (uint64_t)(value->us - TKR_EPOCH_US));

@@ -7,6 +7,13 @@
 #define DAY (INT64_C(86400) * SECOND)
 #define YEAR_0 (INT64_C(-62167219200) * SECOND)
 #define YEAR_10000 (INT64_C(253402300800) * SECOND)
+#define FIRST                                                                                                          \
+    INT64_C(-210866803200000000) /* 4714-11-24 BC, the first that a timestamp has; its last lies behind ours */
+
+bool tkr_time_is_storable(tasker_time time)
+{
+    return time.us >= FIRST;
+}
 
 typedef struct date {
     uint32_t year, month, day;

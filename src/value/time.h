@@ -10,4 +10,7 @@
  */
 bool tkr_time_parse(tasker_text text, tasker_time *out);
 
+/* Whether PostgreSQL's timestamp has it. */
+bool tkr_time_is_storable(tasker_time time);
+
 #endif
