@@ -8,6 +8,8 @@ VERB_MANY(task_namespace)
 VERB_UPDATE(task_namespace)
 ENTITY(dependent_system, it->name = T(new_name("plain")))
 VERB(dependent_system, find_or_create)
+VERB_MANY(dependent_system)
+VERB_UPDATE(dependent_system)
 ENTITY(named_task, it->task_namespace_uuid = s->task_namespace_uuid; it->name = T(new_name("plain")))
 VERB(named_task, find_or_create)
 VERB_UPDATE(named_task)
@@ -18,6 +20,7 @@ VERB_UPDATE(named_step)
 ENTITY(task, it->named_task_uuid = s->named_task_uuid)
 VERB_UPDATE(task)
 ENTITY(workflow_step, it->task_uuid = s->flow.task_uuid; it->named_step_uuid = s->named_step_uuid)
+VERB_UPDATE(workflow_step)
 ENTITY(workflow_step_edge, it->from_step_uuid = FLOW_STEP(s->flow, 'a'); it->to_step_uuid = FLOW_STEP(s->flow, 'b'))
 VERB(workflow_step_edge, find_or_create)
 
@@ -32,6 +35,10 @@ static const parameter texts[] = {
     MEMBER(task_namespace, update, description, 255, ABSENT_KEEPS_AND_CLEARS),
     UNIQUE_MEMBER(dependent_system, create, name, 64, ABSENT_IS_REFUSED),
     UNIQUE_MEMBER(dependent_system, find_or_create, name, 64, ABSENT_IS_REFUSED),
+    UNIQUE_MEMBER(dependent_system, create_many, name, 64, ABSENT_IS_REFUSED),
+    UNIQUE_MEMBER(dependent_system, update, name, 64, ABSENT_KEEPS),
+    MEMBER(dependent_system, create_many, description, 255, ABSENT_IS_NULL),
+    MEMBER(dependent_system, update, description, 255, ABSENT_KEEPS_AND_CLEARS),
     MEMBER(dependent_system, create, description, 255, ABSENT_IS_NULL),
     MEMBER(dependent_system, find_or_create, description, 255, ABSENT_IS_NULL),
     UNIQUE_MEMBER(named_task, create, name, 64, ABSENT_IS_REFUSED),
@@ -60,6 +67,7 @@ static const parameter texts[] = {
     MEMBER(task, update, reason, 128, ABSENT_KEEPS_AND_CLEARS),
     MEMBER(task, update, reference_id, 255, ABSENT_KEEPS_AND_CLEARS),
     MEMBER(workflow_step, create, reference_id, 255, ABSENT_IS_NULL),
+    MEMBER(workflow_step, update, reference_id, 255, ABSENT_KEEPS_AND_CLEARS),
     UNIQUE_MEMBER(workflow_step_edge, create, name, 0, ABSENT_IS_DEFAULT),
     UNIQUE_MEMBER(workflow_step_edge, find_or_create, name, 0, ABSENT_IS_DEFAULT),
 };
@@ -75,6 +83,7 @@ static const parameter documents[] = {
     JSON_MEMBER(task, update, tags, CONTAINER, ABSENT_KEEPS_AND_CLEARS),
     JSON_MEMBER(task, update, bypass_steps, ARRAY, ABSENT_KEEPS_AND_CLEARS),
     JSON_MEMBER(workflow_step, create, inputs, ANY, ABSENT_IS_NULL),
+    JSON_MEMBER(workflow_step, update, inputs, ANY, ABSENT_KEEPS_AND_CLEARS),
 };
 
 static void test_texts(void **state)
