@@ -309,6 +309,39 @@ static void test_no_handle(void **state)
     no_handle(optional, COUNT(optional));
 }
 
+/* Values go to the caller's memory, which must be there; rows need not be asked for. */
+#define VALUES(X)                                                                                                      \
+    X(task_namespace)                                                                                                  \
+    X(dependent_system) X(dependent_system_object_map) X(named_task) X(named_step) X(named_tasks_named_step)           \
+        X(annotation_type) X(task_annotation) X(task) X(workflow_step) X(workflow_step_edge) X(task_transition)        \
+            X(workflow_step_transition)
+#define NO_OUT(...) assert_refused(s, __VA_ARGS__, TASKER_INVALID_ARGUMENT, "%s", #__VA_ARGS__);
+#define NO_VALUE(e) NO_OUT(tasker_##e##_count(s->db, NULL, NULL)) NO_OUT(tasker_##e##_exists(s->db, NULL, NULL))
+
+static void test_no_out(void **state)
+{
+    stage *s = stage_of(state);
+    const tasker_uuid *task = &s->flow.task_uuid, *step = &s->flow.steps[0];
+    const tasker_text name = TASKER_TEXT("a");
+    REFUSALS(s)
+    {
+        VALUES(NO_VALUE)
+        NO_OUT(tasker_task_get_states(s->db, task, 1, NULL))
+        NO_OUT(tasker_workflow_step_get_states(s->db, step, 1, NULL))
+        NO_OUT(tasker_named_step_resolve(s->db, name, &name, 1, true, NULL))
+        NO_OUT(tasker_workflow_step_edge_would_cycle(s->db, step, step + 1, NULL))
+        NO_OUT(tasker_health_get(s->db, NULL))
+        NO_OUT(tasker_metrics_get(s->db, NULL, NULL))
+        NO_OUT(tasker_transition_statistics_get_for_tasks(s->db, NULL, NULL))
+        NO_OUT(tasker_transition_statistics_get_for_steps(s->db, NULL, NULL))
+        NO_OUT(tasker_task_stream(s->db, NULL, NULL, NULL))
+        assert_status(s->db, tasker_task_get(s->db, task, NULL), TASKER_OK);
+        assert_status(s->db, tasker_workflow_load(s->db, task, NULL), TASKER_OK);
+        assert_status(s->db, tasker_task_query(s->db, NULL, NULL, NULL), TASKER_OK);
+        assert_status(s->db, tasker_step_node_list_critical_path(s->db, task, NULL), TASKER_OK);
+    }
+}
+
 /* What opens and installs has no handle yet, or needs one outside of transactions. */
 static void test_handles(void **state)
 {
@@ -335,10 +368,8 @@ static void test_handles(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reserved_words),
-        cmocka_unit_test(test_no_struct),
-        cmocka_unit_test(test_no_handle),
-        cmocka_unit_test(test_handles),
+        cmocka_unit_test(test_reserved_words), cmocka_unit_test(test_no_struct), cmocka_unit_test(test_no_handle),
+        cmocka_unit_test(test_no_out),         cmocka_unit_test(test_handles),
     };
     return db_test_run(tests);
 }
