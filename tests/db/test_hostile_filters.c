@@ -4,6 +4,7 @@
  * each text finds its own row and no other, whatever it would be as a pattern. A new filter is one line of a table.
  */
 #include "hostile_test.h"
+#include <tasker/report.h>
 
 /* How many rows the text finds. */
 typedef struct finder {
@@ -343,12 +344,29 @@ static void test_kinds(void **state)
     }
 }
 
+/* ---- reports: what they find is tested with them ---- */
+
+static void test_reports(void **state)
+{
+    stage *s = filled_stage(state);
+    static const size_t members[] = {offsetof(tasker_slow_filter, namespace_name),
+                                     offsetof(tasker_slow_filter, task_name), offsetof(tasker_slow_filter, version)};
+    REFUSALS(s) for (size_t k = 0; k < COUNT(members); k++) for (size_t i = 0; i < malformed_count; i++)
+    {
+        tasker_slow_filter filter = {.limit = 1};
+        memcpy((char *)&filter + members[k], &malformed[i], sizeof malformed[i]);
+        assert_refused(s, tasker_slow_step_list(s->db, &filter, NULL), TASKER_INVALID_ARGUMENT, "%zu %zu", k, i);
+        assert_refused(s, tasker_slow_task_list(s->db, &filter, NULL), TASKER_INVALID_ARGUMENT, "%zu %zu", k, i);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_finds_its_own),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_reports),
     };
     return db_test_run(tests);
 }
