@@ -56,8 +56,6 @@ typedef struct tasker_testing_options {
     uint64_t reserved[4];
 } tasker_testing_options;
 
-TASKER_LIST(tasker_workflow_ids_list, tasker_workflow_ids);
-
 /*
  * A definition of that shape. The same shape, size and seed give the same definition on every machine. Release it with
  * tasker_testing_free. INVALID_ARGUMENT: no such shape, a negative size, or one where the shape is fixed.

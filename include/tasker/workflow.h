@@ -27,6 +27,8 @@ typedef struct tasker_workflow_ids {
     const tasker_uuid *workflow_step_uuids;
 } tasker_workflow_ids;
 
+TASKER_LIST(tasker_workflow_ids_list, tasker_workflow_ids);
+
 typedef struct tasker_workflow {
     const tasker_task_details *details;
     size_t step_count;
@@ -50,13 +52,24 @@ typedef struct tasker_workflow {
  */
 TASKER_CALL tasker_workflow_create(tasker_db *db, const tasker_workflow_input *input, const tasker_workflow_ids **out);
 
+/*
+ * Creates count workflows in one flush and one transaction, all or none; the answer stands in the order of inputs.
+ * Types that are not `registered` are registered before that, one flush for each definition that differs from the one
+ * before it, and stay whatever comes then. The statuses of tasker_workflow_create, with tasker_error.item the first
+ * input that is in the way. UNSUPPORTED: an input has an identity. A call that is sent again with the same keys
+ * answers OK with what is stored and existed set. DUPLICATE: some of the keys are taken, or come twice; a transaction
+ * goes on. LIMIT_EXCEEDED: together they have more steps or edges than limits.rows. Cannot be queued.
+ */
+TASKER_CALL tasker_workflow_create_many(tasker_db *db, const tasker_workflow_input *inputs, size_t count,
+                                        const tasker_workflow_ids_list **out);
+
 /* Loads a whole workflow in one round trip. NOT_FOUND: no such task. The answer is yours, with all rows in it. */
 TASKER_CALL tasker_workflow_load(tasker_db *db, const tasker_uuid *task_uuid, const tasker_workflow **out);
 
 /*
- * Deletes a task with its steps, edges, histories and annotations, in one flush and one transaction, whatever state they
- * are in; also edges that lead to steps of other tasks. Waits for writes that are in progress on them. NOT_FOUND: no
- * such task, or deleted already (a resend). Messages that speak of its steps stay where they are and find nothing.
+ * Deletes a task with its steps, edges, histories and annotations, in one flush and one transaction, whatever state
+ * they are in; also edges that lead to steps of other tasks. Waits for writes that are in progress on them. NOT_FOUND:
+ * no such task, or deleted already (a resend). Messages that speak of its steps stay where they are and find nothing.
  */
 TASKER_CALL tasker_workflow_delete(tasker_db *db, const tasker_uuid *task_uuid);
 

@@ -5,24 +5,11 @@
 #include "model/identity.h"
 #include "model/register.h"
 #include "model/registry.h"
+#include "model/workflow_match.h"
 #include "statements.h"
 #include "value/error.h"
 
 enum { TRIES = 4 };
-
-typedef struct found_step {
-    bool same_type;
-    tasker_uuid workflow_step_uuid; /* nil: the task has no steps */
-    tasker_text name, system;
-} found_step;
-static const tkr_column found_columns[] = {
-    TKR_COLUMN(found_step, same_type),
-    TKR_OPTIONAL(found_step, workflow_step_uuid),
-    TKR_OPTIONAL(found_step, name),
-    TKR_OPTIONAL(found_step, system),
-    TKR_END_COLUMNS,
-};
-const tkr_entity tkr_entity_found_step = {"found_step", sizeof(found_step), found_columns};
 
 typedef struct missing_step {
     bool task_registered, has_first_missing;
@@ -78,67 +65,20 @@ static tasker_status give_ids(tkr_call *call, const creation *c, bool existed)
     return tkr_give(call, ids);
 }
 
-static bool same_text(tasker_text a, tasker_text b)
-{
-    return a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0;
-}
-
 static const char *taken(const creation *c)
 {
     return c->input->task.identity == TASKER_IDENTITY_UNIQUE ? "task_uuid" : "task_uuid or identity";
 }
 
-/* Whether the task that is there is of this type and has as many steps. */
-static tasker_status match_type(tkr_call *call, const creation *c)
-{
-    found_step first;
-    const tkr_plan *p = &c->plan;
-    size_t rows = (size_t)tkr_rows(call, 0);
-    tasker_status status = tkr_read_row(call, 0, 0, &first);
-    if (status != TASKER_OK)
-        return status;
-    if (first.same_type && (first.name.ptr != NULL ? rows : 0) == p->step_count)
-        return TASKER_OK;
-    return tkr_error_set(call->error, TASKER_DUPLICATE,
-                         "this %s is taken by a workflow that is not %zu steps of \"%.*s/%.*s:%.*s\"", taken(c),
-                         p->step_count, (int)p->namespace_name.len, p->namespace_name.ptr, (int)p->name.len,
-                         p->name.ptr, (int)p->version.len, p->version.ptr);
-}
-
-/*
- * The stored steps come in the order of their keys, which is the plan's topological order if this library made them;
- * then the first comparison of each search hits.
- */
 static tasker_status match_found(tkr_call *call, creation *c)
 {
-    int rows = tkr_rows(call, 0);
-    tasker_status same = match_type(call, c);
-    if (same != TASKER_OK)
-        return same;
-    for (size_t k = 0; k < c->plan.step_count; k++) {
-        uint32_t i = c->plan.order[k];
-        bool matched = false;
-        for (int tried = 0; tried < rows && !matched; tried++) {
-            found_step f;
-            int row = (int)((k + (size_t)tried) % (size_t)rows);
-            tasker_status status = tkr_read_row(call, 0, row, &f);
-            if (status != TASKER_OK)
-                return status;
-            matched =
-                f.name.ptr != NULL && same_text(f.name, c->plan.names[i]) && same_text(f.system, c->plan.systems[i]);
-            if (matched)
-                c->step_uuids[i] = f.workflow_step_uuid;
-        }
-        if (!matched)
-            return tkr_error_set(call->error, TASKER_DUPLICATE, "this %s is taken by a workflow without step \"%.*s\"",
-                                 taken(c), (int)c->plan.names[i].len, c->plan.names[i].ptr);
-    }
-    return give_ids(call, c, true);
+    tasker_status status = tkr_match_workflow(call, 0, &c->plan, taken(c), c->step_uuids);
+    return status == TASKER_OK ? give_ids(call, c, true) : status;
 }
 
 /* ---- the flush ---- */
 
-static void check_task(tkr_call *call, const tasker_task_input *t)
+void tkr_check_workflow_task(tkr_call *call, const tasker_task_input *t)
 {
     tkr_check_reserved(call, t->reserved, sizeof t->reserved);
     if (!tasker_uuid_is_nil(&t->named_task_uuid) || t->name.ptr != NULL || t->namespace_name.ptr != NULL ||
@@ -324,7 +264,7 @@ tasker_status tasker_workflow_create(tasker_db *db, const tasker_workflow_input 
         *out = NULL;
     if (!tkr_check_input(&call, input, TKR_RESERVED(input)) || c == NULL)
         return tkr_abandon(&call);
-    check_task(&call, &input->task);
+    tkr_check_workflow_task(&call, &input->task);
     if (call.status == TASKER_OK)
         call.status = tkr_plan_make(input->definition, input->overrides, input->override_count, &db->limits, call.error,
                                     &c->plan);

@@ -159,4 +159,5 @@ void tkr_put_text_array(tkr_call *call, const char *name, const tasker_text *ite
 void tkr_put_jsonb_array(tkr_call *call, const char *name, const tasker_json *items, size_t count, bool null);
 void tkr_put_int4_array(tkr_call *call, const char *name, const int32_t *items, size_t count, bool null);
 void tkr_put_int8_array(tkr_call *call, const char *name, const int64_t *items, size_t count, bool null);
+void tkr_put_timestamp_array(tkr_call *call, const char *name, const tasker_time *items, size_t count, bool null);
 void tkr_put_bool_array(tkr_call *call, const char *name, const bool *items, size_t count, bool null);

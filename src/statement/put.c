@@ -206,14 +206,18 @@ void tkr_put_float8(tkr_call *call, const char *name, double value)
         put_u64(call, bits);
 }
 
-void tkr_put_timestamp_or_null(tkr_call *call, const char *name, const tasker_time *value)
+static void put_time(tkr_call *call, const char *name, tasker_time value)
 {
-    if (!begin_parameter(call) || put_absent(call, name, value == NULL, true))
-        return;
-    if (!tkr_time_is_storable(*value))
+    if (!tkr_time_is_storable(value))
         tkr_refuse(call, TASKER_INVALID_ARGUMENT, "%s is outside of what a timestamp can hold", name);
     else
-        put_u64(call, (uint64_t)(value->us - TKR_EPOCH_US));
+        put_u64(call, (uint64_t)(value.us - TKR_EPOCH_US));
+}
+
+void tkr_put_timestamp_or_null(tkr_call *call, const char *name, const tasker_time *value)
+{
+    if (begin_parameter(call) && !put_absent(call, name, value == NULL, true))
+        put_time(call, name, *value);
 }
 
 void tkr_put_timestamp(tkr_call *call, const char *name, tasker_time value)
@@ -327,6 +331,19 @@ void tkr_put_int8_array(tkr_call *call, const char *name, const int64_t *items, 
         return;
     for (size_t i = 0; i < count; i++)
         put_u64(call, (uint64_t)items[i]);
+    end_array(call, name, &a);
+}
+
+void tkr_put_timestamp_array(tkr_call *call, const char *name, const tasker_time *items, size_t count, bool null)
+{
+    array a;
+    if (!begin_array(call, name, items, count, null, TKR_OID_TIMESTAMP, &a))
+        return;
+    for (size_t i = 0; i < count && call->status == TASKER_OK; i++) {
+        put_time(call, name, items[i]);
+        if (call->status != TASKER_OK)
+            tkr_refuse_item(call, i);
+    }
     end_array(call, name, &a);
 }
 
