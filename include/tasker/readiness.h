@@ -6,6 +6,11 @@
  * A step is ready when it is pending or in error, its parents are all done (complete or resolved_manually), it has
  * not failed for good (the first start is free, later ones need retryable and attempts < retry_limit), and both waits
  * after a failure are over: the requested backoff, from the last start, and min(2^attempts, 30) seconds from the failure.
+ *
+ * A task is stuck when it is not done and nothing of it is ready, under way or waiting for the end of a backoff, while
+ * some step has failed for good or is cancelled: what depends on those can never start. tasker_task_finalize goes by
+ * the same word. The view's columns execution_status and recommended_action keep tasker-core's reading, to which a task
+ * that is stuck on cancelled steps alone waits for dependencies; the calls here say BLOCKED_BY_FAILURES.
  */
 #ifndef TASKER_READINESS_H
 #define TASKER_READINESS_H
@@ -15,16 +20,34 @@
 
 TASKER_BEGIN_DECLS
 
-/* How a task stands; the first that fits. */
+/* How a task stands; the first that fits. Without steps it waits. */
 typedef enum tasker_execution_status {
     TASKER_EXECUTION_STATUS_NONE = 0,
     TASKER_EXECUTION_STATUS_HAS_READY_STEPS = 1,
-    TASKER_EXECUTION_STATUS_PROCESSING = 2, /* steps are in progress or in a queue */
-    TASKER_EXECUTION_STATUS_BLOCKED_BY_FAILURES = 3,
+    TASKER_EXECUTION_STATUS_PROCESSING = 2,          /* steps are in progress or in a queue */
+    TASKER_EXECUTION_STATUS_BLOCKED_BY_FAILURES = 3, /* steps failed for good, though others may wait; or it is stuck */
     TASKER_EXECUTION_STATUS_ALL_COMPLETE = 4,
     TASKER_EXECUTION_STATUS_WAITING_FOR_DEPENDENCIES = 5,
     TASKER_EXECUTION_STATUS_WAITING_FOR_RETRY = 6 /* tasker_task_finalize only */
 } tasker_execution_status;
+
+/* What to do about it: one for each status. */
+typedef enum tasker_recommended_action {
+    TASKER_RECOMMENDED_ACTION_NONE = 0,
+    TASKER_RECOMMENDED_ACTION_EXECUTE_READY_STEPS = 1,
+    TASKER_RECOMMENDED_ACTION_WAIT_FOR_COMPLETION = 2,
+    TASKER_RECOMMENDED_ACTION_HANDLE_FAILURES = 3, /* or the cancelled steps it is stuck on */
+    TASKER_RECOMMENDED_ACTION_FINALIZE_TASK = 4,
+    TASKER_RECOMMENDED_ACTION_WAIT_FOR_DEPENDENCIES = 5
+} tasker_recommended_action;
+
+/* What failures do to a task; cancelled steps do not count. */
+typedef enum tasker_health_status {
+    TASKER_HEALTH_STATUS_NONE = 0,
+    TASKER_HEALTH_STATUS_HEALTHY = 1,    /* else, without a step in error */
+    TASKER_HEALTH_STATUS_RECOVERING = 2, /* else */
+    TASKER_HEALTH_STATUS_BLOCKED = 3     /* blocked steps, and none is ready: said before the others */
+} tasker_health_status;
 
 /* Why a step is not ready; the first that fits. */
 typedef enum tasker_blocking_reason {
@@ -36,6 +59,8 @@ typedef enum tasker_blocking_reason {
 } tasker_blocking_reason;
 
 TASKER_SIZE(tasker_execution_status, 4);
+TASKER_SIZE(tasker_recommended_action, 4);
+TASKER_SIZE(tasker_health_status, 4);
 TASKER_SIZE(tasker_blocking_reason, 4);
 
 typedef struct tasker_step_readiness {
@@ -60,6 +85,7 @@ typedef struct tasker_step_readiness {
     bool has_last_attempted_at;
     tasker_time last_attempted_at;
     tasker_blocking_reason blocking_reason;
+    int32_t effective_backoff_seconds; /* as requested, else min(2^attempts, 30); 2 if starts were never counted */
 } tasker_step_readiness;
 
 TASKER_LIST(tasker_step_readiness_list, tasker_step_readiness);
@@ -70,8 +96,10 @@ typedef struct tasker_step_readiness_filter {
     size_t task_uuid_count;
     const tasker_uuid *workflow_step_uuids;
     size_t workflow_step_uuid_count;
-    bool ready;   /* only those that are ready */
-    bool blocked; /* only those that will never be ready by themselves: retries are used up or not allowed */
+    bool ready;          /* only those that are ready */
+    bool blocked;        /* only those that will never be ready by themselves: retries are used up or not allowed */
+    bool retry_eligible; /* only those with this member set, whatever their state */
+    bool dependencies_not_satisfied; /* only those with parents that are not done */
     uint64_t reserved[4];
 } tasker_step_readiness_filter;
 
@@ -85,7 +113,14 @@ typedef struct tasker_execution_context {
     double completion_percentage; /* two decimals; 0 without steps */
     bool has_next_retry_at;
     tasker_time next_retry_at; /* when the first waiting step becomes ready */
+    tasker_recommended_action recommended_action;
+    tasker_health_status health_status;
+    bool stuck; /* see above */
+    bool has_latest_completion_at;
+    tasker_time latest_completion_at; /* when the newest of its processed steps was processed */
 } tasker_execution_context;
+
+TASKER_LIST(tasker_execution_contexts, tasker_execution_context);
 
 /* Readiness of tasks or of a subset of their steps, by step key. The list is yours. INVALID_ARGUMENT: no ids. */
 TASKER_CALL tasker_step_readiness_query(tasker_db *db, const tasker_step_readiness_filter *filter,
@@ -95,8 +130,14 @@ TASKER_CALL tasker_step_readiness_query(tasker_db *db, const tasker_step_readine
 TASKER_CALL tasker_execution_context_get(tasker_db *db, const tasker_uuid *task_uuid,
                                          const tasker_execution_context **out);
 
-/* "has_ready_steps". "none" for numbers that are no status. Static storage. */
+/* A row for each task that exists, by task key; unknown and repeated keys add none. The list is yours. */
+TASKER_CALL tasker_execution_context_list(tasker_db *db, const tasker_uuid *task_uuids, size_t count,
+                                          const tasker_execution_contexts **out);
+
+/* "has_ready_steps", "execute_ready_steps", "healthy". "none" for all other numbers. Static storage. */
 TASKER_API const char *tasker_execution_status_name(tasker_execution_status status);
+TASKER_API const char *tasker_recommended_action_name(tasker_recommended_action action);
+TASKER_API const char *tasker_health_status_name(tasker_health_status status);
 
 TASKER_END_DECLS
 

@@ -15,6 +15,7 @@ typedef struct task_decision {
     bool own_elsewhere;
     tasker_uuid transition_uuid;
     tasker_state from_state, to_state;
+    bool stuck;
     bool has_sort_key, has_total_steps, has_completed_steps, has_ready_steps, has_busy_steps, has_waiting_steps,
         has_blocked_steps, has_next_attempt_at;
     int32_t sort_key;
@@ -36,6 +37,7 @@ static const tkr_column columns[] = {
     TKR_NULLABLE(task_decision, busy_steps),
     TKR_NULLABLE(task_decision, waiting_steps),
     TKR_NULLABLE(task_decision, blocked_steps),
+    TKR_COLUMN(task_decision, stuck),
     TKR_NULLABLE(task_decision, next_attempt_at),
     TKR_END_COLUMNS,
 };
@@ -62,8 +64,7 @@ static tasker_execution_status decide(const finalize *f, const task_decision *d)
         return TASKER_EXECUTION_STATUS_PROCESSING;
     if (d->waiting_steps > 0)
         return TASKER_EXECUTION_STATUS_WAITING_FOR_RETRY;
-    return d->blocked_steps > 0 ? TASKER_EXECUTION_STATUS_BLOCKED_BY_FAILURES
-                                : TASKER_EXECUTION_STATUS_WAITING_FOR_DEPENDENCIES;
+    return d->stuck ? TASKER_EXECUTION_STATUS_BLOCKED_BY_FAILURES : TASKER_EXECUTION_STATUS_WAITING_FOR_DEPENDENCIES;
 }
 
 static bool is_open(tasker_state state)

@@ -21,14 +21,16 @@ static const tkr_column columns[] = {
     TKR_COLUMN(tasker_step_readiness, retry_limit),
     TKR_NULLABLE(tasker_step_readiness, backoff_request_seconds),
     TKR_NULLABLE(tasker_step_readiness, last_attempted_at),
+    TKR_COLUMN(tasker_step_readiness, effective_backoff_seconds),
     TKR_END_COLUMNS,
 };
 const tkr_entity tkr_entity_step_readiness = {"step_readiness", sizeof(tasker_step_readiness), columns};
 
-/* What the database tells, the public row first: the status comes as text. */
+/* What the database tells, the public row first: two words come as text. */
 typedef struct context_row {
     tasker_execution_context row;
     tasker_text execution_status;
+    tasker_text health_status;
 } context_row;
 
 #define CONTEXT_COLUMN(m) TKR_NAMED_COLUMN(context_row, row.m, #m)
@@ -50,6 +52,10 @@ static const tkr_column context_columns[] = {
     CONTEXT_COLUMN(completion_percentage),
     {"next_retry_at", TKR_TIME, offsetof(context_row, row.next_retry_at), offsetof(context_row, row.has_next_retry_at),
      NULL},
+    TKR_COLUMN(context_row, health_status),
+    CONTEXT_COLUMN(stuck),
+    {"latest_completion_at", TKR_TIME, offsetof(context_row, row.latest_completion_at),
+     offsetof(context_row, row.has_latest_completion_at), NULL},
     TKR_END_COLUMNS,
 };
 const tkr_entity tkr_entity_execution_context = {"execution_context", sizeof(context_row), context_columns};
@@ -63,11 +69,58 @@ static const char *const status_names[] = {
     [TASKER_EXECUTION_STATUS_WAITING_FOR_DEPENDENCIES] = "waiting_for_dependencies",
     [TASKER_EXECUTION_STATUS_WAITING_FOR_RETRY] = "waiting_for_retry",
 };
-enum { STATUSES = sizeof status_names / sizeof *status_names };
+static const char *const action_names[] = {
+    [TASKER_RECOMMENDED_ACTION_NONE] = "none",
+    [TASKER_RECOMMENDED_ACTION_EXECUTE_READY_STEPS] = "execute_ready_steps",
+    [TASKER_RECOMMENDED_ACTION_WAIT_FOR_COMPLETION] = "wait_for_completion",
+    [TASKER_RECOMMENDED_ACTION_HANDLE_FAILURES] = "handle_failures",
+    [TASKER_RECOMMENDED_ACTION_FINALIZE_TASK] = "finalize_task",
+    [TASKER_RECOMMENDED_ACTION_WAIT_FOR_DEPENDENCIES] = "wait_for_dependencies",
+};
+static const char *const health_names[] = {
+    [TASKER_HEALTH_STATUS_NONE] = "none",
+    [TASKER_HEALTH_STATUS_HEALTHY] = "healthy",
+    [TASKER_HEALTH_STATUS_RECOVERING] = "recovering",
+    [TASKER_HEALTH_STATUS_BLOCKED] = "blocked",
+};
+#define NAMES(names) (names), sizeof(names) / sizeof *(names)
+
+static const tasker_recommended_action actions[] = {
+    [TASKER_EXECUTION_STATUS_HAS_READY_STEPS] = TASKER_RECOMMENDED_ACTION_EXECUTE_READY_STEPS,
+    [TASKER_EXECUTION_STATUS_PROCESSING] = TASKER_RECOMMENDED_ACTION_WAIT_FOR_COMPLETION,
+    [TASKER_EXECUTION_STATUS_BLOCKED_BY_FAILURES] = TASKER_RECOMMENDED_ACTION_HANDLE_FAILURES,
+    [TASKER_EXECUTION_STATUS_ALL_COMPLETE] = TASKER_RECOMMENDED_ACTION_FINALIZE_TASK,
+    [TASKER_EXECUTION_STATUS_WAITING_FOR_DEPENDENCIES] = TASKER_RECOMMENDED_ACTION_WAIT_FOR_DEPENDENCIES,
+    [TASKER_EXECUTION_STATUS_WAITING_FOR_RETRY] = TASKER_RECOMMENDED_ACTION_WAIT_FOR_DEPENDENCIES,
+};
+
+/* Number 0 is "none". */
+static const char *name_of(unsigned number, const char *const *names, size_t count)
+{
+    return names[number < count ? number : 0];
+}
+
+static unsigned number_of(tasker_text name, const char *const *names, size_t count)
+{
+    for (unsigned i = 1; i < count; i++)
+        if (strcmp(name.ptr, names[i]) == 0)
+            return i;
+    return 0;
+}
 
 const char *tasker_execution_status_name(tasker_execution_status status)
 {
-    return (unsigned)status < STATUSES ? status_names[status] : status_names[TASKER_EXECUTION_STATUS_NONE];
+    return name_of((unsigned)status, NAMES(status_names));
+}
+
+const char *tasker_recommended_action_name(tasker_recommended_action action)
+{
+    return name_of((unsigned)action, NAMES(action_names));
+}
+
+const char *tasker_health_status_name(tasker_health_status status)
+{
+    return name_of((unsigned)status, NAMES(health_names));
 }
 
 /* First match, in the order of the enum. */
@@ -106,32 +159,60 @@ tasker_status tasker_step_readiness_query(tasker_db *db, const tasker_step_readi
     } else {
         tkr_check_reserved(&call, filter->reserved, sizeof filter->reserved);
         if (filter->task_uuids != NULL)
-            tkr_add_step_readiness_query__tasks(&call, filter->task_uuids, filter->task_uuid_count,
-                                                filter->workflow_step_uuids, filter->workflow_step_uuid_count,
-                                                filter->ready, filter->blocked);
+            tkr_add_step_readiness_query__tasks(&call, filter->ready, filter->blocked, filter->retry_eligible,
+                                                filter->dependencies_not_satisfied, filter->task_uuids,
+                                                filter->task_uuid_count, filter->workflow_step_uuids,
+                                                filter->workflow_step_uuid_count);
         else
-            tkr_add_step_readiness_query__steps(&call, filter->workflow_step_uuids, filter->workflow_step_uuid_count,
-                                                filter->ready, filter->blocked);
+            tkr_add_step_readiness_query__steps(&call, filter->ready, filter->blocked, filter->retry_eligible,
+                                                filter->dependencies_not_satisfied, filter->workflow_step_uuids,
+                                                filter->workflow_step_uuid_count);
     }
     return tkr_run_for_pointer(&call, finish_readiness, out);
 }
 
+/* The words of the database as numbers, and the reading of a stuck task. */
+static bool read_words(context_row *found)
+{
+    tasker_execution_context *row = &found->row;
+    row->execution_status = (tasker_execution_status)number_of(found->execution_status, NAMES(status_names));
+    row->health_status = (tasker_health_status)number_of(found->health_status, NAMES(health_names));
+    if (row->execution_status == TASKER_EXECUTION_STATUS_NONE || row->health_status == TASKER_HEALTH_STATUS_NONE)
+        return false;
+    if (row->stuck)
+        row->execution_status = TASKER_EXECUTION_STATUS_BLOCKED_BY_FAILURES;
+    row->recommended_action = actions[row->execution_status];
+    return true;
+}
+
+static tasker_status unknown_word(tkr_call *call, const void *answer)
+{
+    tasker_free(answer);
+    return tkr_error_set(call->error, TASKER_PROTOCOL,
+                         "an execution context has a word that this library does not know");
+}
+
 static tasker_status finish_context(tkr_call *call)
 {
-    void *taken = NULL;
+    void *found = NULL;
     if (tkr_rows(call, 0) == 0)
         return tkr_error_set(call->error, TASKER_NOT_FOUND, "no such task");
-    tasker_status status = tkr_take_one(call, 0, &taken);
+    tasker_status status = tkr_take_one(call, 0, &found);
     if (status != TASKER_OK)
         return status;
-    context_row *found = taken;
-    for (unsigned s = TASKER_EXECUTION_STATUS_HAS_READY_STEPS; s < STATUSES; s++)
-        if (strcmp(found->execution_status.ptr, status_names[s]) == 0)
-            found->row.execution_status = (tasker_execution_status)s;
-    if (found->row.execution_status != TASKER_EXECUTION_STATUS_NONE)
-        return tkr_give(call, found);
-    tasker_free(found);
-    return tkr_error_set(call->error, TASKER_PROTOCOL, "execution_status is none that this library knows");
+    return read_words(found) ? tkr_give(call, found) : unknown_word(call, found);
+}
+
+static tasker_status finish_contexts(tkr_call *call)
+{
+    tkr_list *list = NULL;
+    tasker_status status = tkr_take_list(call, 0, &list);
+    if (status != TASKER_OK)
+        return status;
+    for (size_t i = 0; i < list->count; i++)
+        if (!read_words((context_row *)(uintptr_t)list->items[i])) /* ours until it is given */
+            return unknown_word(call, list);
+    return tkr_give(call, list);
 }
 
 tasker_status tasker_execution_context_get(tasker_db *db, const tasker_uuid *task_uuid,
@@ -140,4 +221,12 @@ tasker_status tasker_execution_context_get(tasker_db *db, const tasker_uuid *tas
     tkr_call call = tkr_begin(db);
     tkr_add_execution_context_get(&call, task_uuid);
     return tkr_run_for_pointer(&call, finish_context, out);
+}
+
+tasker_status tasker_execution_context_list(tasker_db *db, const tasker_uuid *task_uuids, size_t count,
+                                            const tasker_execution_contexts **out)
+{
+    tkr_call call = tkr_begin(db);
+    tkr_add_execution_context_list(&call, task_uuids, count);
+    return tkr_run_for_pointer(&call, finish_contexts, out);
 }

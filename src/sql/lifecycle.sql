@@ -293,8 +293,7 @@ WITH cur AS MATERIALIZED (
       JOIN {tasker_task_execution_contexts} x ON x.task_uuid = k.task_uuid
      WHERE t.to_state IN ('pending', 'in_progress')
        AND NOT EXISTS (SELECT FROM {schema}.tasker_task_transitions o WHERE o.task_transition_uuid = i.transition_uuid)
-       AND x.blocked_steps + x.cancelled_steps > 0
-       AND ($3 OR x.ready_steps + x.in_progress_steps + x.enqueued_steps + x.waiting_steps = 0)
+       AND (x.stuck OR ($3 AND x.blocked_steps + x.cancelled_steps > 0))
      ORDER BY k.task_uuid
        FOR NO KEY UPDATE OF k, t
 ), {flip_task}, ins AS (
@@ -369,6 +368,7 @@ SELECT k.task_uuid IS NOT NULL AS found,
        (x.in_progress_steps + x.enqueued_steps)::int8 AS busy_steps,
        x.waiting_steps::int8 AS waiting_steps,
        (x.blocked_steps + x.cancelled_steps)::int8 AS blocked_steps,
+       coalesce(x.stuck, false) AS stuck,
        x.next_retry_at::timestamp AS next_attempt_at
   FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS i (task_uuid, transition_uuid, n)
   LEFT JOIN {schema}.tasker_tasks k ON k.task_uuid = i.task_uuid

@@ -99,6 +99,18 @@ static void assert_blocked(PGconn *conn, const made_flow *flow, const char *lett
                             "t");
 }
 
+/* What the execution context says beforehand is what finalize finds by itself. It does not tell retries apart. */
+static void check_context(const fixture *f, const made_flow *flow, const decision *d)
+{
+    const tasker_execution_context *x = NULL;
+    assert_status(f->db, tasker_execution_context_get(f->db, &flow->task_uuid, &x), TASKER_OK);
+    if (!d->options.fail_fast)
+        assert_int_equal(x->stuck, d->why == STATUS(BLOCKED_BY_FAILURES));
+    if (!d->options.fail_fast && d->why != STATUS(WAITING_FOR_RETRY) && flow->count > 0)
+        assert_int_equal(x->execution_status, d->why);
+    tasker_free(x);
+}
+
 static void check_decision(const fixture *f, const decision *d)
 {
     PGconn *conn = tasker_db_conn(f->db);
@@ -107,6 +119,7 @@ static void check_decision(const fixture *f, const decision *d)
     if (d->task == TASKER_STATE_IN_PROGRESS && strcmp(task_state(conn, flow.task_uuid), "pending") == 0)
         bring_task(f->db, flow.task_uuid, TASKER_STATE_IN_PROGRESS);
     assert_string_equal(task_state(conn, flow.task_uuid), tasker_state_name(d->task));
+    check_context(f, &flow, d);
     const char *history = task_history(conn, flow.task_uuid);
     bool completes = d->why == STATUS(ALL_COMPLETE), fails = d->blocked != NULL,
          pending = d->task == TASKER_STATE_PENDING;

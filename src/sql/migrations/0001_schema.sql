@@ -550,7 +550,8 @@ SELECT s.workflow_step_uuid,
        coalesce(s.attempts, 0) AS attempts,
        coalesce(s.retry_limit, 3) AS retry_limit,
        s.backoff_request_seconds,
-       s.last_attempted_at::timestamp AS last_attempted_at
+       s.last_attempted_at::timestamp AS last_attempted_at,
+       coalesce(s.backoff_request_seconds, b.seconds) AS effective_backoff_seconds
   FROM {schema}.tasker_workflow_steps s
   JOIN {schema}.tasker_named_steps ns ON ns.named_step_uuid = s.named_step_uuid
   LEFT JOIN {schema}.tasker_workflow_step_transitions t
@@ -565,10 +566,10 @@ SELECT s.workflow_step_uuid,
          FROM {schema}.tasker_workflow_step_transitions h
         WHERE h.workflow_step_uuid = s.workflow_step_uuid AND h.to_state = 'error') f
  CROSS JOIN LATERAL (
+       SELECT least(power(2, least(greatest(coalesce(s.attempts, 1), 0), 5)), 30)::integer AS seconds) b
+ CROSS JOIN LATERAL (
        SELECT greatest(s.last_attempted_at + s.backoff_request_seconds * interval '1 second',
-                       f.last_failure_at
-                           + least(power(2, least(greatest(coalesce(s.attempts, 1), 0), 5)), 30) * interval '1 second'
-              )::timestamp AS next_retry_at) w
+                       f.last_failure_at + b.seconds * interval '1 second')::timestamp AS next_retry_at) w
  CROSS JOIN LATERAL (
        SELECT count(DISTINCT g.from_step_uuid)::integer AS total_parents,
               (count(DISTINCT g.from_step_uuid)
@@ -584,6 +585,8 @@ SELECT s.workflow_step_uuid,
 -- ---------------------------------------------------------------------------------------------------------------------
 
 -- blocked: steps that will never be ready by themselves. waiting: steps that only wait for the end of a backoff.
+-- stuck: nothing is left that could run by itself, and failures or cancelled steps are why. What closes tasks goes by it.
+-- execution_status and what follows keep tasker-core's reading, to which a task stuck on cancelled steps alone waits.
 CREATE VIEW {schema}.tasker_task_execution_contexts AS
 SELECT k.task_uuid,
        k.named_task_uuid,
@@ -610,7 +613,8 @@ SELECT k.task_uuid,
        c.cancelled_steps,
        c.blocked_steps,
        c.waiting_steps,
-       c.next_retry_at
+       c.next_retry_at,
+       x.stuck
   FROM {schema}.tasker_tasks k
   LEFT JOIN {schema}.tasker_task_transitions t ON t.task_uuid = k.task_uuid AND t.most_recent
  CROSS JOIN LATERAL (
@@ -635,4 +639,6 @@ SELECT k.task_uuid,
                    WHEN c.in_progress_steps + c.enqueued_steps > 0 THEN 'processing'
                    WHEN c.blocked_steps > 0 THEN 'blocked_by_failures'
                    WHEN c.completed_steps = c.total_steps AND c.total_steps > 0 THEN 'all_complete'
-                   ELSE 'waiting_for_dependencies' END AS execution_status) x;
+                   ELSE 'waiting_for_dependencies' END AS execution_status,
+              c.blocked_steps + c.cancelled_steps > 0
+                  AND c.ready_steps + c.in_progress_steps + c.enqueued_steps + c.waiting_steps = 0 AS stuck) x;
