@@ -27,6 +27,7 @@ struct tasker_cursor {
     bool last;           /* there is no batch after it */
     void *lid;           /* see LID */
     unsigned char *some; /* a few rows, decoded; the batch as structs would be as large again */
+    size_t stride;       /* of them */
 };
 
 tkr_page tkr_page_of_cursor(tkr_call *call, const tasker_cursor_options *options, uint32_t offered)
@@ -54,7 +55,8 @@ tasker_status tkr_stream(tkr_call *call, const tkr_page *page, tasker_cursor **o
     size_t used = call->used - PAGE_BYTES;
     tasker_cursor *cursor = calloc(1, sizeof *cursor);
     unsigned char *filter = malloc(used + 1);
-    unsigned char *some = malloc(TKR_SOME * tkr_stride_of(call->parts[0].statement->entity));
+    size_t stride = tkr_stride_of(call->parts[0].statement->entity);
+    unsigned char *some = malloc(TKR_SOME * stride);
     if (cursor == NULL || filter == NULL || some == NULL) {
         free(cursor);
         free(filter);
@@ -69,7 +71,8 @@ tasker_status tkr_stream(tkr_call *call, const tkr_page *page, tasker_cursor **o
                               .used = used,
                               .filter = filter,
                               .page = *page,
-                              .some = some};
+                              .some = some,
+                              .stride = stride};
     *out = cursor;
     return tkr_abandon(call);
 }
@@ -121,11 +124,12 @@ static tasker_status decode_some(tasker_cursor *cursor)
 {
     const tkr_entity *entity = entity_of(cursor);
     int left = cursor->count - cursor->next, count = left < TKR_SOME ? left : TKR_SOME;
-    memset(cursor->some, 0, TKR_SOME * tkr_stride_of(entity));
+    memset(cursor->some, 0, (size_t)TKR_SOME * cursor->stride);
     tasker_status status =
         tkr_decode_some(cursor->batch, cursor->next, count, entity, cursor->some, &cursor->db->error);
     if (status == TASKER_OK && count == left) {
-        cursor->at = tkr_position_of(&cursor->page, entity, tkr_row_at(cursor->some, entity, (size_t)count - 1));
+        const void *last = cursor->some + (size_t)(count - 1) * cursor->stride + TKR_MARK;
+        cursor->at = tkr_position_of(&cursor->page, entity, last);
         tkr_page_go_on(&cursor->page, &cursor->at);
     }
     return status;
@@ -144,7 +148,7 @@ tasker_status tkr_next(tasker_cursor *cursor, const tkr_entity *entity, void *ou
     if (status == TASKER_OK && cursor->next < cursor->count && cursor->next % TKR_SOME == 0)
         status = decode_some(cursor);
     if (status == TASKER_OK && cursor->next < cursor->count)
-        row = tkr_row_at(cursor->some, entity, (size_t)(cursor->next++ % TKR_SOME));
+        row = cursor->some + (size_t)(cursor->next++ % TKR_SOME) * cursor->stride + TKR_MARK;
     memcpy(out, &row, sizeof row);
     return status;
 }

@@ -131,16 +131,14 @@ static inline __attribute__((always_inline)) bool decode_value(tkr_type type, bo
 /* ---- rows; in a block of memory each stands behind its mark, and inner rows behind the row that points to them ---- */
 
 /* Rows are decoded a few at a time, column by column: more are faster in a warm cache and slower from memory. */
-enum { MARK = sizeof(uint64_t) };
-
 static size_t padded(size_t size)
 {
-    return (size + MARK - 1) & ~(size_t)(MARK - 1);
+    return (size + TKR_MARK - 1) & ~(size_t)(TKR_MARK - 1);
 }
 
 size_t tkr_stride_of(const tkr_entity *entity)
 {
-    size_t room = MARK + padded(entity->size);
+    size_t room = TKR_MARK + padded(entity->size);
     for (const tkr_column *c = entity->columns; c->name != NULL; c++)
         room += c->type == TKR_ROW ? tkr_stride_of(c->row) : 0;
     return room;
@@ -148,8 +146,8 @@ size_t tkr_stride_of(const tkr_entity *entity)
 
 static void *mark_item(unsigned char *at)
 {
-    memcpy(at, &(uint64_t){TKR_MARK_ITEM}, MARK);
-    return at + MARK;
+    memcpy(at, &(uint64_t){TKR_MARK_ITEM}, TKR_MARK);
+    return at + TKR_MARK;
 }
 
 typedef struct batch {
@@ -216,7 +214,7 @@ static int decode_column(const batch *b, const tkr_column *c, int i, unsigned ch
 /* Marks the inner rows and points to them; the first of them. */
 static unsigned char *place_inner(batch *b, const tkr_column *c, unsigned char *into)
 {
-    unsigned char *first = b->behind + MARK, *inner = b->behind;
+    unsigned char *first = b->behind + TKR_MARK, *inner = b->behind;
     for (int row = b->row; row < b->end; row++, into += b->stride, inner += b->stride) {
         void *marked = mark_item(inner);
         memcpy(into + c->offset, &marked, sizeof marked);
@@ -246,11 +244,6 @@ tasker_status tkr_decode_row(const PGresult *result, int row, const tkr_entity *
     return decode_columns(&(batch){.result = result, .row = row, .end = row + 1, .error = error}, entity, into);
 }
 
-void *tkr_row_at(void *memory, const tkr_entity *entity, size_t k)
-{
-    return (unsigned char *)memory + k * tkr_stride_of(entity) + MARK;
-}
-
 tasker_status tkr_decode_some(const PGresult *result, int row, int count, const tkr_entity *entity, void *memory,
                               tasker_error *error)
 {
@@ -259,7 +252,7 @@ tasker_status tkr_decode_some(const PGresult *result, int row, int count, const 
     for (int k = 0; k < count; k++)
         mark_item(at + (size_t)k * stride);
     batch b = {.result = result, .row = row, .end = row + count, .stride = stride, .error = error};
-    return decode_columns(&b, entity, at + MARK);
+    return decode_columns(&b, entity, at + TKR_MARK);
 }
 
 tasker_status tkr_decode_one(PGresult *result, const tkr_entity *entity, tasker_error *error, void **out)
@@ -267,7 +260,7 @@ tasker_status tkr_decode_one(PGresult *result, const tkr_entity *entity, tasker_
     tasker_status status = tkr_check_columns(result, entity, error);
     if (status != TASKER_OK)
         return status;
-    void *row = tkr_alloc(result, tkr_stride_of(entity) - MARK);
+    void *row = tkr_alloc(result, tkr_stride_of(entity) - TKR_MARK);
     if (row == NULL)
         return tkr_error_set(error, TASKER_OUT_OF_MEMORY, "out of memory");
     status = tkr_decode_row(result, 0, entity, row, error);
@@ -293,7 +286,7 @@ tasker_status tkr_decode_list(PGresult *result, const tkr_entity *entity, tasker
         status = tkr_decode_some(result, (int)i, some, entity, rows + i * stride, error);
     }
     for (size_t i = 0; i < count; i++)
-        items[i] = rows + i * stride + MARK;
+        items[i] = rows + i * stride + TKR_MARK;
     list->count = count;
     list->items = items;
     if (status == TASKER_OK)

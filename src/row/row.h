@@ -100,11 +100,10 @@ tasker_status tkr_decode_one(struct pg_result *result, const tkr_entity *entity,
 
 /*
  * Up to TKR_SOME rows into zeroed memory of the caller's, tkr_stride_of bytes for each; text stays in the result, whose
- * columns were checked. Row k of them is at tkr_row_at(memory, entity, k).
+ * columns were checked. Row k of them is at memory + k * stride + TKR_MARK, behind its mark.
  */
-enum { TKR_SOME = 8 };
+enum { TKR_SOME = 8, TKR_MARK = sizeof(uint64_t) };
 size_t tkr_stride_of(const tkr_entity *entity);
-void *tkr_row_at(void *memory, const tkr_entity *entity, size_t k);
 tasker_status tkr_decode_some(const struct pg_result *result, int row, int count, const tkr_entity *entity,
                               void *memory, tasker_error *error);
 

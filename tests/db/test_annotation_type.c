@@ -43,7 +43,7 @@ static void test_list_by_use(void **state)
     const int uses[] = {0, 3, 3, 5};
     const char *const order[] = {"use d", "use a", "use c", "use b"};
     const rows *list = NULL;
-    size_t at[COUNT(names)];
+    size_t at[COUNT(names)] = {0};
     int64_t count = -1;
     for (size_t i = 0; i < COUNT(names); i++) {
         const row *made = NULL;
