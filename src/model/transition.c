@@ -7,6 +7,7 @@
 #include "model/transition.h"
 #include "row/memory.h"
 #include "value/json_members.h"
+#include "value/json_string.h"
 #include "value/limits.h"
 #include "value/text.h"
 #include "value/time.h"
@@ -51,16 +52,12 @@ static const struct fact {
     FLAGGED(execution_duration, FACT_DOUBLE),
     FLAGGED(backoff_until, FACT_TIME),
 };
-enum { KNOWN = sizeof known / sizeof known[0], KEY_ROOM = 6 * 20 + 2 /* all of it escaped */ };
+enum { KNOWN = sizeof known / sizeof known[0] };
 
 static const struct fact *find_fact(tasker_json key)
 {
-    char name[KEY_ROOM + 1];
-    if (key.len > KEY_ROOM)
-        return NULL;
-    size_t length = tkr_json_unescape(key, name);
     for (size_t i = 0; i < KNOWN; i++)
-        if (strlen(known[i].key) == length && memcmp(known[i].key, name, length) == 0)
+        if (tkr_json_string_is(key, tasker_text_of(known[i].key)))
             return &known[i];
     return NULL;
 }
@@ -119,14 +116,12 @@ static void set_fact(tasker_transition_facts *facts, const struct fact *fact, ta
 
 tasker_status tasker_transition_read_facts(tasker_json metadata, const tasker_transition_facts **out)
 {
-    static const tasker_limits widest = {
-        .json_bytes = INT32_MAX, .json_depth = INT32_MAX, .json_items = INT32_MAX, .json_string = INT32_MAX};
     if (out == NULL)
         return TASKER_INVALID_ARGUMENT;
     *out = NULL;
     if (metadata.ptr == NULL)
         metadata = (tasker_json)TASKER_JSON("null");
-    tasker_status status = tasker_json_check(metadata, TASKER_JSON_SHAPE_ANY, &widest, NULL);
+    tasker_status status = tasker_json_check(metadata, TASKER_JSON_SHAPE_ANY, &tkr_limits_widest, NULL);
     if (status != TASKER_OK)
         return status;
     /* A text takes no more room than it took in quotes. */

@@ -6,6 +6,7 @@
 
 #include "value/error.h"
 #include "value/json_number.h"
+#include "value/json_string.h"
 #include "value/limits.h"
 
 #define NONE UINT32_MAX
@@ -73,86 +74,24 @@ static bool put_number(work *w, const char *number, size_t len)
 
 /* ==== Strings */
 
-static unsigned hex_digit(char digit)
-{
-    return (unsigned)(digit <= '9' ? digit - '0' : (digit | 0x20) - 'a' + 10);
-}
-
-static uint32_t unit_at(const char *digits)
-{
-    return hex_digit(digits[0]) << 12 | hex_digit(digits[1]) << 8 | hex_digit(digits[2]) << 4 | hex_digit(digits[3]);
-}
-
-static char *write_utf8(char *out, uint32_t code)
-{
-    if (code < 0x80) {
-        *out++ = (char)code;
-        return out;
-    }
-    int tails = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-    *out++ = (char)((0xFF00 >> (tails + 1) & 0xFF) | code >> (6 * tails));
-    while (tails-- > 0)
-        *out++ = (char)(0x80 | (code >> (6 * tails) & 0x3F));
-    return out;
-}
-
-/* What the escape at *at stands for; *at moves behind it. */
-static char *unescape(const char **at, char *out)
-{
-    static const char letters[] = "bfnrt", meant[] = "\b\f\n\r\t";
-    char letter = (*at)[1];
-    *at += 2;
-    if (letter != 'u') {
-        const char *found = strchr(letters, letter);
-        *out = found != NULL ? meant[found - letters] : letter;
-        return out + 1;
-    }
-    uint32_t code = unit_at(*at);
-    *at += 4;
-    if (code >= 0xD800 && code <= 0xDBFF) { /* its other half follows */
-        code = 0x10000 + ((code - 0xD800) << 10) + (unit_at(*at + 2) - 0xDC00);
-        *at += 6;
-    }
-    return write_utf8(out, code);
-}
-
 /* The string at *at without quotes and escapes; *at moves behind it. Returns its length. */
-static size_t take_string(const char **at, char *out)
+static size_t take_string(const work *w, const char **at, char *out)
 {
-    char *to = out;
-    for (++*at; **at != '"';) {
-        if (**at == '\\')
-            to = unescape(at, to);
-        else
-            *to++ = *(*at)++;
-    }
-    ++*at;
-    return (size_t)(to - out);
+    const char *past = tkr_json_past_string(*at, w->end);
+    size_t len = tkr_json_unescape((tasker_json){*at, (size_t)(past - *at)}, out);
+    *at = past;
+    return len;
 }
 
-/* With the shortest escapes, and only where they must be. */
 static bool put_string(work *w, const char *at, size_t len)
 {
-    static const char letters[] = "btn\0fr"; /* of 0x08 to 0x0D */
-    const char *end = at + len;
-    bool ok = put(w, "\"", 1);
-    while (ok && at < end) {
-        const char *plain = at;
-        while (at < end && (unsigned char)*at >= 0x20 && *at != '"' && *at != '\\')
-            at++;
-        ok = put(w, plain, (size_t)(at - plain));
-        if (!ok || at == end)
-            break;
-        unsigned char byte = (unsigned char)*at++;
-        char escape[6] = {'\\', (char)byte, '0', '0', byte < 0x10 ? '0' : '1', "0123456789abcdef"[byte & 0xF]};
-        bool named = byte >= 0x08 && byte <= 0x0D && byte != 0x0B;
-        if (named)
-            escape[1] = letters[byte - 0x08];
-        else if (byte < 0x20)
-            escape[1] = 'u';
-        ok = put(w, escape, named || byte >= 0x20 ? 2 : 6);
-    }
-    return ok && put(w, "\"", 1);
+    tasker_text text = {at, len};
+    size_t size = tkr_json_quoted_size(text);
+    if (!reserve(w, size))
+        return false;
+    tkr_json_quote(text, w->out + w->out_used);
+    w->out_used += size;
+    return true;
 }
 
 /* ==== Reading: the tree of all values, the members of each object in their order */
@@ -246,9 +185,7 @@ static void skip_scalar(work *w)
             w->at++;
         return;
     }
-    for (w->at++; *w->at != '"'; w->at++)
-        w->at += *w->at == '\\';
-    w->at++;
+    w->at = tkr_json_past_string(w->at, w->end);
 }
 
 /* One item of its container, with its key; a container becomes the one that is open. */
@@ -261,7 +198,7 @@ static bool read_value(work *w, uint32_t *open)
     node *n = &w->nodes[i];
     if (member) {
         n->key = (uint32_t)w->keys_used;
-        n->key_len = (uint32_t)take_string(&w->at, w->keys + w->keys_used);
+        n->key_len = (uint32_t)take_string(w, &w->at, w->keys + w->keys_used);
         w->keys_used += n->key_len;
         skip_between(w);
     }
@@ -298,7 +235,7 @@ static bool put_value(work *w, const node *n)
     if (*at == '{' || *at == '[')
         return put(w, at, 1);
     if (*at == '"') { /* beside the keys: together they are no longer than the text */
-        size_t len = take_string(&at, w->keys + w->keys_used);
+        size_t len = take_string(w, &at, w->keys + w->keys_used);
         return put_string(w, w->keys + w->keys_used, len);
     }
     while (end < w->end && !is_between(*end) && *end != ']' && *end != '}')
@@ -340,10 +277,8 @@ static bool write_all(work *w)
 
 tasker_status tkr_json_canonical(tasker_json json, tasker_json_shape shape, tasker_error *error, tasker_text *out)
 {
-    static const tasker_limits widest = {
-        .json_bytes = INT32_MAX, .json_depth = INT32_MAX, .json_items = INT32_MAX, .json_string = INT32_MAX};
     *out = (tasker_text){NULL, 0};
-    tasker_status status = tasker_json_check(json, shape, &widest, error);
+    tasker_status status = tasker_json_check(json, shape, &tkr_limits_widest, error);
     if (status != TASKER_OK)
         return status;
     work w = {.text = json.ptr, .at = json.ptr, .end = json.ptr + json.len, .keys = malloc(json.len)};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "value/json_members.h"
 #include <float.h>
-#include <string.h>
+#include "value/json_string.h"
 
 static bool is_space(char byte)
 {
@@ -15,19 +15,12 @@ static const char *past_space(const char *at, const char *end)
     return at;
 }
 
-static const char *past_string(const char *at, const char *end)
-{
-    for (at++; at < end && *at != '"'; at++)
-        at += *at == '\\';
-    return at < end ? at + 1 : end;
-}
-
 static const char *past_value(const char *at, const char *end)
 {
     size_t open = 0;
     while (at < end) {
         if (*at == '"')
-            at = past_string(at, end);
+            at = tkr_json_past_string(at, end);
         else if (*at == '{' || *at == '[')
             open++, at++;
         else if (*at == '}' || *at == ']')
@@ -56,7 +49,7 @@ bool tkr_json_members_next(tkr_json_members *members, tasker_json *key, tasker_j
         at = past_space(at + 1, end);
     if (at == end || *at != '"')
         return false;
-    const char *past = past_string(at, end);
+    const char *past = tkr_json_past_string(at, end);
     *key = (tasker_json){at, (size_t)(past - at)};
     at = past_space(past, end);
     at = past_space(at + (at < end), end); /* the colon */
@@ -64,64 +57,6 @@ bool tkr_json_members_next(tkr_json_members *members, tasker_json *key, tasker_j
     *value = (tasker_json){at, (size_t)(past - at)};
     members->at = past;
     return true;
-}
-
-/* ---- strings ---- */
-
-static uint32_t unit_at(const char *digits)
-{
-    uint32_t unit = 0;
-    for (int i = 0; i < 4; i++)
-        unit = unit << 4 | (uint32_t)(digits[i] <= '9' ? digits[i] - '0' : (digits[i] | 0x20) - 'a' + 10);
-    return unit;
-}
-
-static char *put_utf8(char *to, uint32_t c)
-{
-    if (c < 0x80) {
-        *to++ = (char)c;
-    } else if (c < 0x800) {
-        *to++ = (char)(0xC0 | c >> 6);
-        *to++ = (char)(0x80 | (c & 0x3F));
-    } else if (c < 0x10000) {
-        *to++ = (char)(0xE0 | c >> 12);
-        *to++ = (char)(0x80 | (c >> 6 & 0x3F));
-        *to++ = (char)(0x80 | (c & 0x3F));
-    } else {
-        *to++ = (char)(0xF0 | c >> 18);
-        *to++ = (char)(0x80 | (c >> 12 & 0x3F));
-        *to++ = (char)(0x80 | (c >> 6 & 0x3F));
-        *to++ = (char)(0x80 | (c & 0x3F));
-    }
-    return to;
-}
-
-size_t tkr_json_unescape(tasker_json string, char *out)
-{
-    static const char letters[] = "bfnrt", controls[] = "\b\f\n\r\t";
-    const char *at = string.ptr + 1, *end = string.ptr + string.len - 1;
-    char *to = out;
-    while (at < end) {
-        if (*at != '\\') {
-            *to++ = *at++;
-            continue;
-        }
-        const char *letter = memchr(letters, at[1], sizeof letters - 1);
-        if (at[1] != 'u') {
-            *to++ = letter != NULL ? controls[letter - letters] : at[1];
-            at += 2;
-            continue;
-        }
-        uint32_t c = unit_at(at + 2);
-        at += 6;
-        if (c >= 0xD800 && c <= 0xDBFF) { /* its other half follows: that was checked */
-            c = 0x10000 + ((c - 0xD800) << 10) + (unit_at(at + 2) - 0xDC00);
-            at += 6;
-        }
-        to = put_utf8(to, c);
-    }
-    *to = '\0';
-    return (size_t)(to - out);
 }
 
 /* ---- numbers ---- */

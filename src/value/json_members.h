@@ -15,9 +15,6 @@ tkr_json_members tkr_json_members_of(tasker_json json);
 /* The next member: views into the text, the key in its quotes. False: there is none. */
 bool tkr_json_members_next(tkr_json_members *members, tasker_json *key, tasker_json *value);
 
-/* What a string in its quotes stands for, NUL-terminated; out has room for string.len bytes. Returns its length. */
-size_t tkr_json_unescape(tasker_json string, char *out);
-
 /* A number; false: none, or too large for a double. */
 bool tkr_json_read_number(tasker_json number, double *out);
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "value/limits.h"
 
+const tasker_limits tkr_limits_widest = {
+    .json_bytes = INT32_MAX, .json_depth = INT32_MAX, .json_items = INT32_MAX, .json_string = INT32_MAX};
+
 /* False: given is negative. */
 static bool fill(int32_t *limit, int32_t given, int32_t otherwise, int32_t most)
 {

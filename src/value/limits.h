@@ -15,6 +15,9 @@
  */
 bool tkr_limits_or_defaults(const tasker_limits *limits, tasker_limits *out);
 
+/* For JSON that is only read, whoever wrote it. */
+extern const tasker_limits tkr_limits_widest;
+
 /* A reserved word is set: the caller is newer than this library and must be answered UNSUPPORTED. */
 bool tkr_limits_reserved(const tasker_limits *limits);
 
