@@ -36,7 +36,7 @@ typedef struct tasker_lease_options {
 
 typedef struct tasker_completion {
     const tasker_lease *lease;
-    tasker_json results;  /* replaces the step's results; absent: NULL */
+    tasker_json results;  /* any JSON value; replaces the step's results; absent: NULL */
     tasker_json metadata; /* an object; its keys win over the library's own */
     uint64_t reserved[4];
 } tasker_completion;
@@ -44,7 +44,7 @@ typedef struct tasker_completion {
 typedef struct tasker_failure {
     const tasker_lease *lease;
     tasker_text error_message, error_type;
-    tasker_json metadata;
+    tasker_json metadata; /* an object; its keys win over the library's own */
     bool permanent; /* not to be tried again: the step is not retryable any more */
     bool has_retry_after_seconds;
     int32_t retry_after_seconds; /* instead of the exponential backoff; at most 300 count; see tasker_lease_fail */

@@ -20,7 +20,7 @@ typedef struct tasker_named_task {
     tasker_text name;
     tasker_text description; /* may be absent */
     tasker_text version;
-    tasker_json configuration; /* may be absent in rows of other programs */
+    tasker_json configuration; /* absent or no object in rows of other programs alone */
     tasker_time created_at;
     tasker_time updated_at;
 } tasker_named_task;
@@ -33,7 +33,7 @@ typedef struct tasker_named_task_input {
     tasker_text name;                /* required, at most 64 characters */
     tasker_text version;             /* at most 16 characters; absent: "0.1.0" */
     tasker_text description;         /* at most 255 characters */
-    tasker_json configuration;       /* absent: {} */
+    tasker_json configuration;       /* an object; absent: {} */
     uint64_t reserved[4];
 } tasker_named_task_input;
 
@@ -51,8 +51,8 @@ typedef struct tasker_named_task_filter {
 
 /*
  * Stores a named task. OK: stored, or it was there already under this very key (a resend). DUPLICATE: the namespace
- * has this name and version, or this name where a foreign schema allows but one version; a transaction goes on.
- * REFERENCE_MISSING: no such namespace. The row is yours.
+ * has this name and version, or this name where a foreign schema allows but one version: the error's constraint tells
+ * which; a transaction goes on. REFERENCE_MISSING: no such namespace. The row is yours.
  */
 TASKER_CALL tasker_named_task_create(tasker_db *db, const tasker_named_task_input *input,
                                      const tasker_named_task **out);

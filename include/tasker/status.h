@@ -80,7 +80,7 @@ typedef struct tasker_error {
     tasker_commit commit; /* when a commit is IN_DOUBT: what tasker_db_resolve wants */
     tasker_uuid key;      /* the key of the write in question: send it again with this one */
     char statement[64];   /* name of the statement, as in src/sql */
-    char constraint[64];
+    char constraint[64];  /* the broken one; of a DUPLICATE that the library found: what is taken, "" if not known */
     char table[64];
     char column[64];
     char message[720]; /* one line that names the culprit */

@@ -65,7 +65,7 @@ typedef struct tasker_workflow_step_input {
     bool has_priority;
     int32_t retry_limit; /* 3; not negative; 0 counts as 1 for the first start */
     int32_t priority;    /* 0 */
-    tasker_json inputs;
+    tasker_json inputs;       /* an object */
     tasker_text reference_id; /* at most 255 characters */
     uint64_t reserved[4];
 } tasker_workflow_step_input;

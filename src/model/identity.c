@@ -115,6 +115,24 @@ static const tkr_column kind_columns[] = {
 };
 const tkr_entity tkr_entity_task_kind = {"task_kind", sizeof(task_kind), kind_columns};
 
+typedef struct missing_kind {
+    tasker_text missing;
+} missing_kind;
+static const tkr_column missing_columns[] = {TKR_OPTIONAL(missing_kind, missing), TKR_END_COLUMNS};
+const tkr_entity tkr_entity_missing_kind = {"missing_kind", sizeof(missing_kind), missing_columns};
+
+tasker_status tkr_missing_kind(tkr_call *call, uint32_t i)
+{
+    missing_kind m;
+    tasker_status status = tkr_read_row(call, i, 0, &m);
+    if (status != TASKER_OK)
+        return status;
+    if (m.missing.ptr == NULL)
+        return tkr_error_set(call->error, TASKER_NOT_FOUND, "no such named task, but it has come since");
+    return tkr_error_set(call->error, TASKER_NOT_FOUND, "no such named task: its %.*s is missing", (int)m.missing.len,
+                         m.missing.ptr);
+}
+
 /* What stands between the braces of an object. */
 static tasker_text inside(tasker_json object)
 {
@@ -201,8 +219,14 @@ static tasker_status finish_creation(tkr_call *call)
     creation *c = call->state;
     void *row = NULL;
     tasker_status status = TASKER_OK;
+    if (call->answered[0] == &tkr_statements[TKR_STATEMENT_task_create__missing])
+        return tkr_missing_kind(call, 0);
     if (c->flushes == 0)
         status = tkr_identify(call, 0, &c->input, NULL, &c->identity);
+    if (status == TASKER_NOT_FOUND) {
+        tkr_add_task_create__missing(call, c->input.namespace_name, c->input.name, c->input.version);
+        return TASKER_AGAIN;
+    }
     if (status != TASKER_OK)
         return status;
     if (c->flushes == 0 || (c->flushes == 1 && tkr_rows(call, 1) == 0))
@@ -227,7 +251,9 @@ tasker_status tkr_create_identified(tkr_call *call, const tasker_task_input *inp
         return tkr_run(call, finish_creation, out); /* that is, not */
     c->input = *input;
     c->input.task_uuid = call->error->key;
-    c->input.namespace_name = c->input.name = c->input.version = (tasker_text){NULL, 0}; /* for the first round only */
+    c->input.namespace_name = tkr_keep_text(call, input->namespace_name);
+    c->input.name = tkr_keep_text(call, input->name);
+    c->input.version = tkr_keep_text(call, input->version);
     c->input.initiator = tkr_keep_text(call, input->initiator);
     c->input.source_system = tkr_keep_text(call, input->source_system);
     c->input.reason = tkr_keep_text(call, input->reason);

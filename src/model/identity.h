@@ -24,6 +24,9 @@ bool tkr_check_identity(tkr_call *call, const tasker_task_input *input);
 tasker_status tkr_identify(tkr_call *call, uint32_t i, const tasker_task_input *input, const tasker_uuid *unregistered,
                            tkr_identity *out);
 
+/* For finishes: NOT_FOUND, with the part of the kind's name that is missing: answer i is task_create__missing's. */
+tasker_status tkr_missing_kind(tkr_call *call, uint32_t i);
+
 /* Creates a task that has an identity other than UNIQUE. The rest of the input has been checked, the key is chosen. */
 tasker_status tkr_create_identified(tkr_call *call, const tasker_task_input *input, void *out);
 

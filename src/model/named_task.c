@@ -18,17 +18,138 @@ static const tkr_column columns[] = {
 };
 const tkr_entity tkr_entity_named_task = {"named_task", sizeof(tasker_named_task), columns};
 
+/* ---- create, find or create, update ---- */
+
+/* Answers of the second round, which has a snapshot of its own. */
+enum { KEY, TAKEN, FOUND };
+
+typedef enum verb { CREATE, FIND_OR_CREATE, UPDATE } verb;
+
+typedef struct wanted {
+    verb verb;
+    bool looked;
+    tasker_uuid task_namespace_uuid;
+    tasker_text name, version; /* the call's own */
+} wanted;
+
+static void add_look(tkr_call *call, wanted *w)
+{
+    const tasker_uuid *space = tkr_given(&w->task_namespace_uuid);
+    w->looked = true;
+    tkr_nothing_written(call);
+    tkr_add_named_task_get(call, &call->error->key);
+    tkr_add_named_task_create__taken(call, &call->error->key, space, w->name, w->version);
+    if (w->verb == FIND_OR_CREATE)
+        tkr_add_named_task_find_or_create__found(call, space, w->name, w->version);
+}
+
+static tasker_status give(tkr_call *call, uint32_t i)
+{
+    void *row = NULL;
+    tasker_status status = tkr_take_one(call, i, &row);
+    return status == TASKER_OK ? tkr_give(call, row) : status;
+}
+
+/* A name that is free by now, or taken by an index of somebody else, leaves the constraint unknown. */
+static tasker_status name_taken(tkr_call *call)
+{
+    bool same_version = false;
+    const char *constraint = NULL;
+    if (tkr_rows(call, TAKEN) > 0) {
+        tasker_status status = tkr_read_row(call, TAKEN, 0, &same_version);
+        if (status != TASKER_OK)
+            return status;
+        constraint = same_version ? "tasker_named_tasks_namespace_name_version_unique"
+                                  : "tasker_named_tasks_namespace_name_unique";
+    }
+    return tkr_duplicate(call, constraint, "another row has this natural key");
+}
+
+/* No row: a resend, another that was faster or is in the way, or an update of nothing. */
+static tasker_status finish_write(tkr_call *call)
+{
+    wanted *w = (wanted *)(void *)call->context;
+    if (!w->looked && tkr_rows(call, 0) > 0)
+        return tkr_give_row(call);
+    if (!w->looked) {
+        add_look(call, w);
+        return TASKER_AGAIN;
+    }
+    bool there = tkr_rows(call, KEY) > 0;
+    if (w->verb == UPDATE && !there)
+        return tkr_error_set(call->error, TASKER_NOT_FOUND, "named_task_update: no such row");
+    if (w->verb == CREATE && there)
+        return give(call, KEY);
+    if (w->verb == FIND_OR_CREATE && tkr_rows(call, FOUND) > 0)
+        return give(call, FOUND);
+    if (w->verb == FIND_OR_CREATE && there)
+        return tkr_duplicate(call, "tasker_named_tasks_pkey", "the key belongs to another row");
+    return name_taken(call);
+}
+
+static bool check_input(tkr_call *call, const tasker_named_task_input *input)
+{
+    return tkr_check_input(call, input, TKR_RESERVED(input)) &&
+           tkr_check_shape(call, "configuration", input->configuration, TASKER_JSON_SHAPE_OBJECT);
+}
+
+static tasker_status run_write(tkr_call *call, verb what, const tasker_named_task_input *input, void *out)
+{
+    wanted w = {.verb = what,
+                .task_namespace_uuid = input->task_namespace_uuid,
+                .name = tkr_keep_text(call, input->name),
+                .version = tkr_keep_text(call, input->version)};
+    _Static_assert(sizeof w <= TKR_CALL_CONTEXT, "wanted fits into the context");
+    memcpy(call->context, &w, sizeof w);
+    return tkr_run_for_pointer(call, finish_write, out);
+}
+
 tasker_status tasker_named_task_create(tasker_db *db, const tasker_named_task_input *input,
                                        const tasker_named_task **out)
 {
     tkr_call call = tkr_begin(db);
-    if (!tkr_check_input(&call, input, TKR_RESERVED(input)))
+    if (!check_input(&call, input))
         return tkr_abandon_for_pointer(&call, out);
     tasker_uuid key = tkr_key(&call, &input->named_task_uuid);
     tkr_add_named_task_create(&call, &key, tkr_given(&input->task_namespace_uuid), input->name, input->version,
                               input->description, input->configuration);
-    return tkr_create(&call, TKR_STATEMENT_named_task_get, out);
+    return run_write(&call, CREATE, input, out);
 }
+
+tasker_status tasker_named_task_find_or_create(tasker_db *db, const tasker_named_task_input *input,
+                                               const tasker_named_task **out)
+{
+    tkr_call call = tkr_begin(db);
+    if (!check_input(&call, input))
+        return tkr_abandon_for_pointer(&call, out);
+    tasker_uuid key = tkr_key(&call, &input->named_task_uuid);
+    tkr_add_named_task_find_or_create(&call, &key, tkr_given(&input->task_namespace_uuid), input->name, input->version,
+                                      input->description, input->configuration);
+    return run_write(&call, FIND_OR_CREATE, input, out);
+}
+
+tasker_status tasker_named_task_update(tasker_db *db, const tasker_uuid *named_task_uuid,
+                                       const tasker_named_task_input *input, const tasker_named_task **out)
+{
+    tkr_call call = tkr_begin(db);
+    if (!check_input(&call, input) || !tkr_check_update(&call, named_task_uuid, &input->named_task_uuid))
+        return tkr_abandon_for_pointer(&call, out);
+    tkr_refuse_clear(&call, "name", input->name.ptr);
+    tkr_refuse_clear(&call, "version", input->version.ptr);
+    tkr_refuse_clear(&call, "configuration", input->configuration.ptr);
+    tkr_add_named_task_update(&call, named_task_uuid, tkr_given(&input->task_namespace_uuid), input->name,
+                              input->version, input->description, TKR_CLEARS(input->description), input->configuration);
+    return run_write(&call, UPDATE, input, out);
+}
+
+tasker_status tasker_named_task_delete(tasker_db *db, const tasker_uuid *named_task_uuid)
+{
+    tkr_call call = tkr_begin(db);
+    tkr_add_named_task_delete(&call, named_task_uuid);
+    return tkr_delete(&call);
+}
+
+/* ---- reading ---- */
 
 tasker_status tasker_named_task_get(tasker_db *db, const tasker_uuid *named_task_uuid, const tasker_named_task **out)
 {
@@ -44,69 +165,6 @@ tasker_status tasker_named_task_find_by_name(tasker_db *db, tasker_text namespac
     tkr_add_named_task_find_by_name(&call, namespace_name, name, version);
     return tkr_find(&call, out);
 }
-
-/* ---- find or create ---- */
-
-typedef struct wanted {
-    bool looked;
-    tasker_uuid task_namespace_uuid;
-    tasker_text name, version; /* the call's own */
-} wanted;
-
-/* See the statement: no row may mean that another was faster. */
-static tasker_status finish_find_or_create(tkr_call *call)
-{
-    wanted *w = (wanted *)(void *)call->context;
-    if (tkr_rows(call, 0) > 0)
-        return tkr_give_row(call);
-    if (w->looked)
-        return tkr_error_set(call->error, TASKER_DUPLICATE, "named_task: another row has the key or the name");
-    w->looked = true;
-    tkr_nothing_written(call);
-    tkr_add_named_task_find_or_create__found(call, &w->task_namespace_uuid, w->name, w->version);
-    return TASKER_AGAIN;
-}
-
-tasker_status tasker_named_task_find_or_create(tasker_db *db, const tasker_named_task_input *input,
-                                               const tasker_named_task **out)
-{
-    tkr_call call = tkr_begin(db);
-    if (!tkr_check_input(&call, input, TKR_RESERVED(input)))
-        return tkr_abandon_for_pointer(&call, out);
-    tasker_uuid key = tkr_key(&call, &input->named_task_uuid);
-    tkr_add_named_task_find_or_create(&call, &key, tkr_given(&input->task_namespace_uuid), input->name, input->version,
-                                      input->description, input->configuration);
-    wanted w = {false, input->task_namespace_uuid, tkr_keep_text(&call, input->name),
-                tkr_keep_text(&call, input->version)};
-    memcpy(call.context, &w, sizeof w);
-    return tkr_run_for_pointer(&call, finish_find_or_create, out);
-}
-
-/* ---- change ---- */
-
-tasker_status tasker_named_task_update(tasker_db *db, const tasker_uuid *named_task_uuid,
-                                       const tasker_named_task_input *input, const tasker_named_task **out)
-{
-    tkr_call call = tkr_begin(db);
-    if (!tkr_check_input(&call, input, TKR_RESERVED(input)) ||
-        !tkr_check_update(&call, named_task_uuid, &input->named_task_uuid))
-        return tkr_abandon_for_pointer(&call, out);
-    tkr_refuse_clear(&call, "name", input->name.ptr);
-    tkr_refuse_clear(&call, "version", input->version.ptr);
-    tkr_refuse_clear(&call, "configuration", input->configuration.ptr);
-    tkr_add_named_task_update(&call, named_task_uuid, tkr_given(&input->task_namespace_uuid), input->name,
-                              input->version, input->description, TKR_CLEARS(input->description), input->configuration);
-    return tkr_update(&call, TKR_STATEMENT_named_task_get, out);
-}
-
-tasker_status tasker_named_task_delete(tasker_db *db, const tasker_uuid *named_task_uuid)
-{
-    tkr_call call = tkr_begin(db);
-    tkr_add_named_task_delete(&call, named_task_uuid);
-    return tkr_delete(&call);
-}
-
-/* ---- reading ---- */
 
 #define FILTER(f)                                                                                                      \
     (f)->task_namespace_uuid, (f)->except, (f)->namespace_name, (f)->name, (f)->version, (f)->search, (f)->latest

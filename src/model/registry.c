@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/registry.h"
+#include <stdio.h>
 #include <string.h>
 #include "value/error.h"
 #include "value/limits.h"
@@ -170,10 +171,35 @@ static void add_look(tkr_call *call, look *l)
         tkr_put_int8(call, "key", l->number);
 }
 
+/* Only what every database has, and where no other constraint can be in the way. */
+static const struct key_of {
+    const char *entity, *natural, *primary;
+} keys[] = {
+    {"annotation_type", "tasker_annotation_types_name_key", NULL},
+    {"dependent_system", "tasker_dependent_systems_name_key", "tasker_dependent_systems_pkey"},
+    {"named_step", "tasker_named_steps_system_name_unique", "tasker_named_steps_pkey"},
+    {"named_tasks_named_step", "tasker_named_tasks_named_steps_unique", "tasker_named_tasks_named_steps_pkey"},
+    {"task_namespace", "tasker_task_namespaces_name_key", "tasker_task_namespaces_pkey"},
+};
+
+static const struct key_of *keys_of(const tkr_call *call)
+{
+    static const struct key_of unknown = {NULL, NULL, NULL};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        if (strcmp(keys[i].entity, call->answered[0]->entity->name) == 0)
+            return &keys[i];
+    return &unknown;
+}
+
+tasker_status tkr_duplicate(tkr_call *call, const char *constraint, const char *message)
+{
+    snprintf(call->error->constraint, sizeof call->error->constraint, "%s", constraint != NULL ? constraint : "");
+    return tkr_error_set(call->error, TASKER_DUPLICATE, "%s: %s", call->answered[0]->entity->name, message);
+}
+
 static tasker_status duplicate(tkr_call *call)
 {
-    return tkr_error_set(call->error, TASKER_DUPLICATE, "%s: another row has this natural key",
-                         call->answered[0]->entity->name);
+    return tkr_duplicate(call, keys_of(call)->natural, "another row has this natural key");
 }
 
 tasker_status tkr_give_row(tkr_call *call)
@@ -256,8 +282,7 @@ static tasker_status finish_found_or_made(tkr_call *call)
 {
     if (tkr_rows(call, 0) > 0)
         return tkr_give_row(call);
-    return tkr_error_set(call->error, TASKER_DUPLICATE, "%s: the key belongs to another row",
-                         call->answered[0]->entity->name);
+    return tkr_duplicate(call, keys_of(call)->primary, "the key belongs to another row");
 }
 
 tasker_status tkr_found_or_made(tkr_call *call, void *out)

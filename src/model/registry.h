@@ -33,6 +33,9 @@ tasker_status tkr_get_states(tkr_call *call, size_t count, tasker_state *out);
 /* Runs a statement that answers one flag. */
 tasker_status tkr_get_flag(tkr_call *call, bool *out);
 
+/* DUPLICATE; constraint: what stands against it, NULL where that is not known. */
+tasker_status tkr_duplicate(tkr_call *call, const char *constraint, const char *message);
+
 /* For finishes: the row of answer 0. */
 tasker_status tkr_give_row(tkr_call *call);
 

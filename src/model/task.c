@@ -49,6 +49,7 @@ const tkr_entity tkr_entity_task_details = {"task_details", sizeof(tasker_task_d
 
 typedef struct create {
     bool by_name, looked;
+    tasker_text namespace_name, name, version; /* kept by the call */
 } create;
 
 /* No row: the key is there (a resend), or there is no kind of that name. */
@@ -58,12 +59,14 @@ static tasker_status finish_create(tkr_call *call)
     if (tkr_rows(call, 0) > 0)
         return tkr_give_row(call);
     if (c->looked && c->by_name)
-        return tkr_error_set(call->error, TASKER_NOT_FOUND, "no such named task");
+        return tkr_missing_kind(call, 1);
     if (c->looked)
         return tkr_error_set(call->error, TASKER_DUPLICATE, "task: another row has this identity_hash");
     c->looked = true;
     tkr_nothing_written(call);
     tkr_add_task_get(call, &call->error->key);
+    if (c->by_name)
+        tkr_add_task_create__missing(call, c->namespace_name, c->name, c->version);
     return TASKER_AGAIN;
 }
 
@@ -111,7 +114,10 @@ tasker_status tasker_task_create(tasker_db *db, const tasker_task_input *input, 
         tkr_take_back(&call); /* everything has been checked */
         return tkr_create_identified(&call, input, out);
     }
-    create c = {.by_name = tkr_given(&input->named_task_uuid) == NULL};
+    create c = {.by_name = tkr_given(&input->named_task_uuid) == NULL,
+                .namespace_name = tkr_keep_text(&call, input->namespace_name),
+                .name = tkr_keep_text(&call, input->name),
+                .version = tkr_keep_text(&call, input->version)};
     memcpy(call.context, &c, sizeof c);
     return tkr_run(&call, finish_create, out);
 }

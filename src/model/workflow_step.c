@@ -43,10 +43,11 @@ static const tkr_column details_columns[] = {
 const tkr_entity tkr_entity_workflow_step_details = {"workflow_step_details", sizeof(tasker_workflow_step_details),
                                                      details_columns};
 
-static void check_retry_limit(tkr_call *call, const tasker_workflow_step_input *input)
+static void check_values(tkr_call *call, const tasker_workflow_step_input *input)
 {
     if (input->has_retry_limit && input->retry_limit < 0)
         tkr_refuse(call, TASKER_INVALID_ARGUMENT, "retry_limit is negative");
+    tkr_check_shape(call, "inputs", input->inputs, TASKER_JSON_SHAPE_OBJECT);
 }
 
 /* ---- creating: lock and insert in one flush; see the statements ---- */
@@ -76,7 +77,7 @@ tasker_status tasker_workflow_step_create(tasker_db *db, const tasker_workflow_s
     tasker_uuid transition_uuid;
     if (!tkr_check_input(&call, input, TKR_RESERVED(input)))
         return tkr_abandon_for_pointer(&call, out);
-    check_retry_limit(&call, input);
+    check_values(&call, input);
     tasker_uuid key = tkr_key(&call, &input->workflow_step_uuid);
     const tasker_uuid *task = tkr_given(&input->task_uuid);
     tkr_add_workflow_step_create__lock(&call, task);
@@ -114,7 +115,7 @@ tasker_status tasker_workflow_step_update(tasker_db *db, const tasker_uuid *work
         return tkr_abandon_for_pointer(&call, out);
     if (!tasker_uuid_is_nil(&input->task_uuid) || !tasker_uuid_is_nil(&input->named_step_uuid))
         tkr_refuse(&call, TASKER_INVALID_ARGUMENT, "a step stays with its task and its named step");
-    check_retry_limit(&call, input);
+    check_values(&call, input);
     tkr_add_workflow_step_update(&call, workflow_step_uuid, TKR_IF_HAS(input, retryable),
                                  TKR_IF_HAS(input, retry_limit), TKR_IF_HAS(input, skippable),
                                  TKR_IF_HAS(input, priority), input->inputs, TKR_CLEARS(input->inputs),

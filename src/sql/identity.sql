@@ -37,6 +37,18 @@ SELECT k.named_task_uuid::uuid AS named_task_uuid,
        SELECT CASE WHEN k.named_task_uuid IS NULL THEN $1 -> 'default_context' ELSE k.default_context END
               AS default_context) d;
 
+-- columns: missing_kind (missing text)
+-- Once a kind was not found by its name: which part of it. NULL: none, so it has come since.
+-- name: task_create__missing reads one missing_kind (namespace_name text?, name text, version text?)
+SELECT CASE WHEN ns.task_namespace_uuid IS NULL THEN 'namespace'
+            WHEN NOT EXISTS (SELECT FROM {schema}.tasker_named_tasks nt
+                              WHERE nt.task_namespace_uuid = ns.task_namespace_uuid AND nt.name = $2) THEN 'name'
+            WHEN NOT EXISTS (SELECT FROM {schema}.tasker_named_tasks nt
+                              WHERE nt.task_namespace_uuid = ns.task_namespace_uuid AND nt.name = $2
+                                AND nt.version = coalesce($3, nt.version)) THEN 'version' END::text AS missing
+  FROM (SELECT) one
+  LEFT JOIN {schema}.tasker_task_namespaces ns ON ns.name = coalesce($1, 'default');
+
 -- name: task_create__lock reads none (lock int8)
 SELECT
  WHERE pg_catalog.pg_advisory_xact_lock($1) IS NULL;

@@ -18,6 +18,12 @@
    FROM (SELECT regexp_match(nt.version, '^([0-9]+)(?:\.([0-9]+))?(?:\.([0-9]+))?(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?$')
                 AS m) p) COLLATE "C" DESC, nt.created_at DESC, nt.named_task_uuid DESC
 
+-- part: one_version_of_a_name (o: tasker_named_tasks)
+(SELECT true
+   FROM pg_constraint c
+  WHERE c.conrelid = o.tableoid
+    AND c.conname = 'tasker_named_tasks_namespace_name_unique')
+
 -- name: named_task_get reads one named_task (named_task_uuid uuid)
 SELECT {nt.named_task}
   FROM {schema}.tasker_named_tasks nt
@@ -66,6 +72,20 @@ SELECT {nt.named_task}
 SELECT {nt.named_task}
   FROM {schema}.tasker_named_tasks nt
  WHERE nt.task_namespace_uuid = $1 AND nt.name = $2 AND nt.version = coalesce($3, '0.1.0');
+
+-- What keeps a row of this key from having these: the same version of the name, or just the name, where tasker-core's
+-- constraint allows but one version. No row: nothing, by now.
+-- name: named_task_create__taken reads one flag (named_task_uuid uuid, task_namespace_uuid uuid?, name text?,
+--   version text?)
+SELECT (o.version = coalesce($4, nt.version, '0.1.0'))::bool AS flag
+  FROM {schema}.tasker_named_tasks o
+  LEFT JOIN {schema}.tasker_named_tasks nt ON nt.named_task_uuid = $1
+ WHERE o.task_namespace_uuid = coalesce($2, nt.task_namespace_uuid)
+   AND o.name = coalesce($3, nt.name)
+   AND o.named_task_uuid <> $1
+   AND (o.version = coalesce($4, nt.version, '0.1.0') OR {one_version_of_a_name})
+ ORDER BY flag DESC
+ LIMIT 1;
 
 -- parameters: named_task_filter (task_namespace_uuid uuid?, except uuid?, namespace_name text?, name text?,
 --   version text?, search text?, latest bool)
@@ -117,11 +137,7 @@ UPDATE {schema}.tasker_named_tasks nt
                      FROM {schema}.tasker_named_tasks o
                     WHERE o.task_namespace_uuid = coalesce($2, nt.task_namespace_uuid)
                       AND o.name = coalesce($3, nt.name)
-                      AND (o.version = coalesce($4, nt.version)
-                           OR (SELECT true
-                                 FROM pg_constraint c
-                                WHERE c.conrelid = o.tableoid
-                                  AND c.conname = 'tasker_named_tasks_namespace_name_unique'))
+                      AND (o.version = coalesce($4, nt.version) OR {one_version_of_a_name})
                       AND o.named_task_uuid <> $1)
 RETURNING {nt.named_task};
 

@@ -45,8 +45,11 @@ static void test_second_version(void **state)
     first.version = T("3.0.0");
     assert_status(f->db, tasker_db_begin(f->db, NULL), TASKER_OK);
     assert_status(f->db, tasker_named_task_create(f->db, &first, NULL), TASKER_DUPLICATE);
+    assert_constraint(f->db, "tasker_named_tasks_namespace_name_unique");
     assert_status(f->db, tasker_named_task_find_or_create(f->db, &first, NULL), TASKER_DUPLICATE);
+    assert_constraint(f->db, "tasker_named_tasks_namespace_name_unique");
     assert_status(f->db, tasker_named_task_update(f->db, &other.named_task_uuid, &renamed, NULL), TASKER_DUPLICATE);
+    assert_constraint(f->db, "tasker_named_tasks_namespace_name_unique");
     renamed.name = other.name;
     renamed.version = T("2.0.1");
     assert_status(f->db, tasker_named_task_update(f->db, &other.named_task_uuid, &renamed, NULL), TASKER_OK);

@@ -60,6 +60,7 @@ static void test_duplicate_leaves_the_transaction(void **state)
     assert_status(f->db, create(f->db, system, "twice", NULL), TASKER_OK);
     assert_status(f->db, tasker_db_begin(f->db, NULL), TASKER_OK);
     assert_status(f->db, create(f->db, system, "twice", NULL), TASKER_DUPLICATE);
+    assert_constraint(f->db, "tasker_named_steps_system_name_unique");
     assert_status(f->db, create(f->db, make_system(f->db), "twice", NULL), TASKER_OK);
     assert_status(f->db, tasker_db_commit(f->db), TASKER_OK);
 }

@@ -69,8 +69,12 @@ static void test_absent(void **state)
     assert_status(f->db, create(f->db, unknown, NULL, NULL), TASKER_INVALID_ARGUMENT);
     assert_status(f->db, create(f->db, unknown, "x", NULL), TASKER_REFERENCE_MISSING);
     tasker_named_task_input input = {.task_namespace_uuid = make_namespace(f->db), .name = TASKER_TEXT("x")};
-    input.configuration = tasker_json_of("{");
-    assert_status(f->db, tasker_named_task_create(f->db, &input, &row), TASKER_INVALID_ARGUMENT);
+    static const char *const configurations[] = {"{", "[]", "null", "\"{}\""};
+    for (size_t i = 0; i < COUNT(configurations); i++) {
+        input.configuration = tasker_json_of(configurations[i]);
+        assert_status(f->db, tasker_named_task_create(f->db, &input, &row), TASKER_INVALID_ARGUMENT);
+        assert_status(f->db, tasker_named_task_find_or_create(f->db, &input, &row), TASKER_INVALID_ARGUMENT);
+    }
 }
 
 static void test_duplicate_leaves_the_transaction(void **state)
@@ -81,6 +85,7 @@ static void test_duplicate_leaves_the_transaction(void **state)
     assert_status(f->db, create(f->db, ns, "twice", "1.0.0"), TASKER_OK);
     assert_status(f->db, tasker_db_begin(f->db, NULL), TASKER_OK);
     assert_status(f->db, create(f->db, ns, "twice", "1.0.0"), TASKER_DUPLICATE);
+    assert_constraint(f->db, "tasker_named_tasks_namespace_name_version_unique");
     assert_status(f->db, create(f->db, ns, "twice", "1.0.1"), TASKER_OK);
     assert_status(f->db, tasker_db_commit(f->db), TASKER_OK);
     assert_status(f->db, create(f->db, make_namespace(f->db), "twice", "1.0.0"), TASKER_OK);

@@ -84,6 +84,7 @@ static void test_duplicate_and_resend(void **state)
     tasker_free(row);
     input.ntns_uuid = NIL;
     assert_status(f->db, tasker_named_tasks_named_step_create(f->db, &input, &row), TASKER_DUPLICATE);
+    assert_constraint(f->db, "tasker_named_tasks_named_steps_unique");
     assert_null(row);
     assert_status(f->db, tasker_db_ping(f->db), TASKER_OK);
     assert_status(f->db, tasker_db_commit(f->db), TASKER_OK);

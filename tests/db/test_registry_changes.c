@@ -36,6 +36,7 @@ static void test_update_named_task(void **state)
     assert_status(db, tasker_named_task_create(db, &input, NULL), TASKER_OK);
     change = (tasker_named_task_input){.task_namespace_uuid = space};
     assert_status(db, tasker_named_task_update(db, key, &change, &changed), TASKER_DUPLICATE);
+    assert_constraint(db, "tasker_named_tasks_namespace_name_version_unique");
     assert_null(changed);
     tasker_uuid unknown = new_uuid();
     assert_status(db, tasker_named_task_update(db, &unknown, &change, NULL), TASKER_NOT_FOUND);
@@ -43,7 +44,7 @@ static void test_update_named_task(void **state)
         {.name = TASKER_CLEAR}, {.version = TASKER_CLEAR}, {.configuration = TASKER_CLEAR}};
     for (size_t i = 0; i < COUNT(clears); i++)
         assert_status(db, tasker_named_task_update(db, key, &clears[i], NULL), TASKER_INVALID_ARGUMENT);
-    change = (tasker_named_task_input){.configuration = TASKER_JSON("{")};
+    change = (tasker_named_task_input){.configuration = TASKER_JSON("[]")};
     assert_status(db, tasker_named_task_update(db, key, &change, NULL), TASKER_INVALID_ARGUMENT);
     assert_status(db, tasker_db_commit(db), TASKER_OK);
     change = (tasker_named_task_input){.task_namespace_uuid = unknown};
@@ -76,8 +77,13 @@ static void test_one_version_of_a_name(void **state)
     const tasker_named_task *row = (const void *)f;
     assert_status(f->db, tasker_db_begin(f->db, NULL), TASKER_OK);
     assert_status(f->db, tasker_named_task_find_or_create(f->db, &input, &row), TASKER_DUPLICATE);
+    assert_constraint(f->db, f->foreign ? "tasker_named_tasks_namespace_name_unique" : "");
     assert_null(row);
     assert_status(f->db, tasker_named_task_create(f->db, &input, &row), TASKER_DUPLICATE);
+    input = (tasker_named_task_input){.task_namespace_uuid = space, .name = TASKER_TEXT("another")};
+    input.named_task_uuid = make_named_task(f->db);
+    assert_status(f->db, tasker_named_task_find_or_create(f->db, &input, &row), TASKER_DUPLICATE);
+    assert_constraint(f->db, "tasker_named_tasks_pkey");
     assert_status(f->db, tasker_db_commit(f->db), TASKER_OK);
     db_test_exec(f, "DROP INDEX one_version");
 }
@@ -107,6 +113,7 @@ static void test_update_named_step(void **state)
     assert_status(db, tasker_named_step_create(db, &input, NULL), TASKER_OK);
     change = (tasker_named_step_input){.dependent_system_uuid = system, .name = TASKER_TEXT("pay")};
     assert_status(db, tasker_named_step_update(db, key, &change, &changed), TASKER_DUPLICATE);
+    assert_constraint(db, "tasker_named_steps_system_name_unique");
     change.name = text_of_length(129);
     assert_status(db, tasker_named_step_update(db, key, &change, &changed), TASKER_TOO_LONG);
     assert_null(changed);
@@ -219,6 +226,7 @@ static void test_change_settings(void **state)
     tasker_free(changed);
     assert_status(db, tasker_named_tasks_named_step_create(db, &input, NULL), TASKER_OK);
     assert_status(db, tasker_named_tasks_named_step_update(db, key, &input, &changed), TASKER_DUPLICATE);
+    assert_constraint(db, "tasker_named_tasks_named_steps_unique");
     change = (tasker_named_tasks_named_step_input){TASKER_SET(default_retry_limit, -1)};
     assert_status(db, tasker_named_tasks_named_step_update(db, key, &change, &changed), TASKER_INVALID_ARGUMENT);
     assert_null(changed);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "entity_test.h"
+#include "flow_test.h"
 #include <tasker/lifecycle.h>
+#include "flow_test.h"
 
 static void test_create_and_get(void **state)
 {
@@ -118,7 +119,9 @@ static void test_context_lies_over_the_default(void **state)
         {"{}", NULL, NULL},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        task_kind k = make_kind(f->db, "1.0.0", cases[i].configuration);
+        task_kind k = make_kind(f->db, "1.0.0", NULL);
+        tell(tasker_db_conn(f->db), "UPDATE tasker_named_tasks SET configuration = '%s' WHERE named_task_uuid = '%s'",
+             cases[i].configuration, text_of(k.named_task_uuid)); /* as any program may have stored it */
         tasker_task_input input = {.named_task_uuid = k.named_task_uuid};
         const tasker_task *task = NULL;
         input.context = tasker_json_of(cases[i].context);
@@ -159,9 +162,34 @@ static void test_refused(void **state)
     assert_refused(f, (tasker_task_input){.bypass_steps = TASKER_JSON("{}")}, TASKER_INVALID_ARGUMENT);
     assert_refused(f, (tasker_task_input){.has_claim_timeout_seconds = true}, TASKER_INVALID_ARGUMENT);
     assert_refused(f, (tasker_task_input){.reserved = {0, 0, 1, 0}}, TASKER_UNSUPPORTED);
+}
+
+/* With an identity and without; the transaction goes on. */
+static void test_the_missing_part_of_a_kind(void **state)
+{
+    fixture *f = *state;
+    task_kind k = make_kind(f->db, "1.0.0", NULL), other = make_kind(f->db, "2.0.0", NULL);
+    const struct {
+        const char *namespace_name, *name, *version, *message;
+    } cases[] = {
+        {"no such namespace", k.name, "1.0.0", "no such named task: its namespace is missing"},
+        {NULL, k.name, NULL, "no such named task: its name"}, /* the namespace "default" may be there or not */
+        {k.namespace_name, "no such name", "1.0.0", "no such named task: its name is missing"},
+        {k.namespace_name, other.name, NULL, "no such named task: its name is missing"},
+        {k.namespace_name, k.name, "2.0.0", "no such named task: its version is missing"},
+        {k.namespace_name, k.name, "", "no such named task: its version is missing"},
+    };
     assert_status(f->db, tasker_db_begin(f->db, NULL), TASKER_OK);
-    assert_refused(f, (tasker_task_input){.name = TASKER_TEXT("no such kind")}, TASKER_NOT_FOUND);
-    assert_status(f->db, tasker_db_ping(f->db), TASKER_OK);
+    for (size_t i = 0; i < 2 * COUNT(cases); i++) {
+        tasker_task_input input = {.identity = i % 2 == 0 ? TASKER_IDENTITY_UNIQUE : TASKER_IDENTITY_STRICT};
+        const tasker_task *task = (const void *)f;
+        input.namespace_name = T(cases[i / 2].namespace_name);
+        input.name = T(cases[i / 2].name);
+        input.version = T(cases[i / 2].version);
+        assert_status(f->db, tasker_task_create(f->db, &input, &task), TASKER_NOT_FOUND);
+        assert_message(f->db, cases[i / 2].message);
+        assert_null(task);
+    }
     assert_status(f->db, tasker_db_commit(f->db), TASKER_OK);
 }
 
@@ -234,10 +262,15 @@ static void test_texts(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_create_and_get), cmocka_unit_test(test_defaults_and_first_transition),
-        cmocka_unit_test(test_create_by_name), cmocka_unit_test(test_context_lies_over_the_default),
-        cmocka_unit_test(test_refused),        cmocka_unit_test(test_resend),
-        cmocka_unit_test(test_get_states),     cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_create_and_get),
+        cmocka_unit_test(test_defaults_and_first_transition),
+        cmocka_unit_test(test_create_by_name),
+        cmocka_unit_test(test_context_lies_over_the_default),
+        cmocka_unit_test(test_the_missing_part_of_a_kind),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_resend),
+        cmocka_unit_test(test_get_states),
+        cmocka_unit_test(test_texts),
     };
     return db_test_run(tests);
 }

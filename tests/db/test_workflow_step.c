@@ -12,7 +12,7 @@ static void test_create_and_get(void **state)
         TASKER_SET(skippable, true),
         TASKER_SET(retry_limit, 0),
         TASKER_SET(priority, 9),
-        .inputs = TASKER_JSON("[1, {\"a\": null}]"),
+        .inputs = TASKER_JSON("{\"a\": [1, null]}"),
         .reference_id = TASKER_TEXT("4711"),
     };
     const tasker_workflow_step *made = NULL, *got = NULL;
@@ -24,7 +24,7 @@ static void test_create_and_get(void **state)
     assert_true(!got->retryable && got->skippable && got->has_retry_limit);
     assert_int_equal(got->retry_limit, 0);
     assert_int_equal(got->priority, 9);
-    assert_string_equal(got->inputs.ptr, "[1, {\"a\": null}]");
+    assert_string_equal(got->inputs.ptr, "{\"a\": [1, null]}");
     assert_text(got->reference_id, "4711");
     assert_false(got->in_process || got->processed || got->has_attempts || got->has_processed_at);
     assert_null(got->results.ptr);
@@ -78,6 +78,9 @@ static void test_refused(void **state)
     assert_status(f->db, tasker_workflow_step_create(f->db, &input, &step), TASKER_UNSUPPORTED);
     input = (tasker_workflow_step_input){.task_uuid = task, .named_step_uuid = named, .inputs = TASKER_JSON("{]")};
     assert_status(f->db, tasker_workflow_step_create(f->db, &input, &step), TASKER_INVALID_ARGUMENT);
+    input.inputs = tasker_json_of("[{}]");
+    assert_status(f->db, tasker_workflow_step_create(f->db, &input, &step), TASKER_INVALID_ARGUMENT);
+    assert_message(f->db, "inputs: JSON: no object, which it must be at byte 0");
 }
 
 static void test_resend(void **state)

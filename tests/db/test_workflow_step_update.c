@@ -49,6 +49,8 @@ static void test_update_refused(void **state)
         {{.named_step_uuid = {{1}}}, TASKER_INVALID_ARGUMENT},
         {{TASKER_SET(retry_limit, -1)}, TASKER_INVALID_ARGUMENT},
         {{.inputs = TASKER_JSON("{]")}, TASKER_INVALID_ARGUMENT},
+        {{.inputs = TASKER_JSON("[]")}, TASKER_INVALID_ARGUMENT},
+        {{.inputs = TASKER_JSON("null")}, TASKER_INVALID_ARGUMENT},
         {{.reserved = {0, 0, 0, 1}}, TASKER_UNSUPPORTED},
     };
     const tasker_workflow_step_input nothing = {0};
@@ -92,7 +94,7 @@ static void test_update_of_started(void **state)
     limit.retry_limit = 3;
     assert_status(f->db, tasker_workflow_step_update(f->db, &flow.steps[0], &limit, NULL), TASKER_OK);
     const tasker_leases *leases = take_step(f->db, flow.steps[0], TASKER_OK);
-    tasker_workflow_step_input inputs = {.inputs = TASKER_JSON("[]")};
+    tasker_workflow_step_input inputs = {.inputs = TASKER_JSON("{}")};
     assert_status(f->db, tasker_workflow_step_update(f->db, &flow.steps[0], &inputs, NULL), TASKER_OK);
     assert_status(f->db, complete_lease(f->db, leases), TASKER_OK);
     tasker_free(leases);

@@ -8,6 +8,9 @@
 #define NIL ((tasker_uuid){{0}})
 #define T(string) tasker_text_of(string)
 
+/* Of the error at hand; "" for one that is not known. */
+#define assert_constraint(db, name) assert_string_equal(tasker_db_error(db)->constraint, name)
+
 /* A name that no other row of the program has; static storage, one of the last 64. */
 const char *new_name(const char *prefix);
 tasker_uuid new_uuid(void);

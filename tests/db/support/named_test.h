@@ -84,6 +84,7 @@ static void test_duplicate_leaves_the_transaction(void **state)
     const row *out = (const void *)f;
     assert_status(f->db, create(f->db, name, NULL), TASKER_OK);
     assert_status(f->db, create(f->db, name, &out), TASKER_DUPLICATE);
+    assert_non_null(strstr(tasker_db_error(f->db)->constraint, "s_name_key"));
     assert_null(out);
     assert_false(tasker_db_session(f->db)->in_transaction);
     assert_status(f->db, tasker_db_begin(f->db, NULL), TASKER_OK);
@@ -227,6 +228,7 @@ static void test_update(void **state)
     assert_status(f->db, tasker_db_begin(f->db, NULL), TASKER_OK);
     change = (row_input){.name = T(other)};
     assert_status(f->db, row_update(f->db, row_key(made), &change, &changed), TASKER_DUPLICATE);
+    assert_non_null(strstr(tasker_db_error(f->db)->constraint, "s_name_key"));
     assert_null(changed);
     assert_status(f->db, row_update(f->db, UNKNOWN_KEY, &input, &changed), TASKER_NOT_FOUND);
     change = (row_input){.name = TASKER_CLEAR};
