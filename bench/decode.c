@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What decoding costs: task rows from binary results in memory, against a decoder of the text format written by hand;
- * the client's CPU of streams and pages; and the time of reads against the same prepared statements through libpq alone.
+ * the client's CPU of streams and pages; and the time of reads against the same prepared statements through libpq
+ * alone.
  *
  *     decode [--check] [--slices N] [CONNINFO]
  *

@@ -5,8 +5,8 @@
  *     uuid [--check] [--rounds N]
  *
  * All rows are measured in short slices by turns and the median is taken of the thread's CPU time, so other load on the
- * machine moves all rows alike: read the ratios. --check exits with 1 where a ratio is over its limit, or where it could
- * not be measured because two threads never ran at once.
+ * machine moves all rows alike: read the ratios. --check exits with 1 where a ratio is over its limit, or where it
+ * could not be measured because two threads never ran at once.
  */
 #include <pthread.h>
 #include <sched.h>

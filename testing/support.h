@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of libtasker-testing share. They use the library's public functions, and libpq for what those refuse. */
+/*
+ * What the files of libtasker-testing share. They use the library's public functions, and libpq for what those refuse.
+ */
 #pragma once
 #include <tasker/tasker.h>
 #include <tasker/testing.h>

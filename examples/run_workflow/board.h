@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the coordinator and the workers share: a queue of steps to run one way, events the other way. One lock. A step is
- * at any time in the queue, with one worker, or in one event, so neither side can run out of room.
+ * What the coordinator and the workers share: a queue of steps to run one way, events the other way. One lock. A step
+ * is at any time in the queue, with one worker, or in one event, so neither side can run out of room.
  */
 #ifndef BOARD_H
 #define BOARD_H

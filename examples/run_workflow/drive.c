@@ -168,8 +168,8 @@ static void look_at_step(struct run *run, uint32_t step, const tasker_step_readi
 }
 
 /*
- * Others may have moved any of its steps, so the answer replaces what we believed of those not in our hands. *elsewhere:
- * how many are with somebody else.
+ * Others may have moved any of its steps, so the answer replaces what we believed of those not in our hands.
+ * *elsewhere: how many are with somebody else.
  */
 static void look_at_task(struct run *run, size_t *elsewhere)
 {

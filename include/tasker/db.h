@@ -83,8 +83,8 @@ typedef struct tasker_savepoint {
  * INVALID_ARGUMENT: the string cannot be parsed, no such database, an option out of range. DISCONNECTED: nobody
  * answers. TIMEOUT. DENIED: credentials, or require_tls is not met. SCHEMA_MISMATCH: no schema of a version that this
  * library speaks is there; the message says which. With any_schema a database that tasker-core made is used as it is:
- * calls answer the same, but what it cannot store (a second version of a named task, results above some 2.6 kB). UNSUPPORTED: the server is older than PostgreSQL 14, or its
- * encoding cannot hold UTF-8.
+ * calls answer the same, but what it cannot store (a second version of a named task, results above some 2.6 kB).
+ * UNSUPPORTED: the server is older than PostgreSQL 14, or its encoding cannot hold UTF-8.
  * The message never repeats the connection string.
  */
 TASKER_CALL tasker_db_open(tasker_text conninfo, const tasker_db_options *options, tasker_error *error,

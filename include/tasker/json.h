@@ -43,8 +43,8 @@ TASKER_CALL tasker_json_check(tasker_json json, tasker_json_shape shape, const t
  * and escapes. An absent object, such as metadata that is NULL, has no keys.
  *
  * NOT_FOUND: it has no such key. INVALID_ARGUMENT: object is JSON but no object, or not what tasker_json_check takes
- * under the largest limits (LIMIT_EXCEEDED: beyond these); the key is absent or no UTF-8; out is NULL. *out is untouched
- * on failure.
+ * under the largest limits (LIMIT_EXCEEDED: beyond these); the key is absent or no UTF-8; out is NULL. *out is
+ * untouched on failure.
  */
 TASKER_CALL tasker_json_find(tasker_json object, tasker_text key, tasker_json *out);
 

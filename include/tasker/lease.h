@@ -73,8 +73,8 @@ TASKER_CALL tasker_lease_complete(tasker_db *db, const tasker_completion *comple
  * a backoff of min(2^attempts, 300) seconds give or take 10 % from now on; to_state and next_attempt_at tell. Else it
  * stays in error. CONFLICT: the lease was lost.
  * Whatever backoff is asked for, readiness also keeps its own wait of min(2^attempts, 30) seconds after the newest
- * failure: the longer one decides, and next_attempt_at is the later end. So a retry_after_seconds below it, also 0, does
- * not start a step earlier.
+ * failure: the longer one decides, and next_attempt_at is the later end. So a retry_after_seconds below it, also 0,
+ * does not start a step earlier.
  */
 TASKER_CALL tasker_lease_fail(tasker_db *db, const tasker_failure *failures, size_t count, tasker_outcome *outcomes);
 

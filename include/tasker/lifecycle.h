@@ -60,7 +60,8 @@ typedef struct tasker_finalize_options {
 
 /*
  * Moves tasks along the task table of tasker/state.h, without touching their steps. COMPLETE needs all steps done,
- * RESOLVE_MANUALLY needs all steps at their end (GUARD_FAILED; CONFLICT when they have come there just now). ENQUEUE and RETRY are INVALID_ARGUMENT.
+ * RESOLVE_MANUALLY needs all steps at their end (GUARD_FAILED; CONFLICT when they have come there just now). ENQUEUE
+ * and RETRY are INVALID_ARGUMENT.
  */
 TASKER_CALL tasker_task_apply(tasker_db *db, const tasker_uuid *task_uuids, size_t count, tasker_event event,
                               const tasker_change *change, tasker_outcome *outcomes);
@@ -70,7 +71,8 @@ TASKER_CALL tasker_task_apply(tasker_db *db, const tasker_uuid *task_uuids, size
  * All steps done: complete (from pending by way of in_progress). Nothing can ever run again: error, with the ids of
  * the blocked steps in the history row's metadata. Else nothing is written, NOOP, and execution_status says why.
  * A step that is completed in a transaction of yours must be committed before; finalize decides on what is committed.
- * Locks the tasks' rows first, also when nothing is written: in a transaction of yours the next caller waits for its end.
+ * Locks the tasks' rows first, also when nothing is written: in a transaction of yours the next caller waits for its
+ * end.
  */
 TASKER_CALL tasker_task_finalize(tasker_db *db, const tasker_uuid *task_uuids, size_t count,
                                  const tasker_finalize_options *options, tasker_outcome *outcomes);
@@ -78,9 +80,9 @@ TASKER_CALL tasker_task_finalize(tasker_db *db, const tasker_uuid *task_uuids, s
 /*
  * Moves steps along the step table of tasker/state.h: for operators, and for orchestrators that keep no leases.
  * ENQUEUE and START need the task open, and from pending a step that is ready (tasker/readiness.h). FAIL goes to error
- * and stays there (tasker_lease_fail decides on retries). RETRY and RESOLVE_MANUALLY end a requested backoff, but not the
- * wait of readiness itself, min(2^attempts, 30) seconds after the newest failure; RETRY of a step whose attempts are used
- * up, or that is not retryable, sets them to 0.
+ * and stays there (tasker_lease_fail decides on retries). RETRY and RESOLVE_MANUALLY end a requested backoff, but not
+ * the wait of readiness itself, min(2^attempts, 30) seconds after the newest failure; RETRY of a step whose attempts
+ * are used up, or that is not retryable, sets them to 0.
  * RESET is INVALID_ARGUMENT.
  */
 TASKER_CALL tasker_workflow_step_apply(tasker_db *db, const tasker_uuid *workflow_step_uuids, size_t count,

@@ -2,14 +2,14 @@
 /*
  * Many calls in one flush; with one call in it, an asynchronous call.
  *
- * A pipeline has a handle of its own, tasker_pipeline_db. On it the same functions queue instead of waiting: they answer
- * QUEUED, and their answers (rows, outcomes, values) are filled in when the pipeline has run them. Until then *out is
- * NULL; outcomes and values must stay where they are. Inputs are borrowed for the call only, as everywhere. What is
- * wrong with an argument is still told at once, and the call is not queued.
+ * A pipeline has a handle of its own, tasker_pipeline_db. On it the same functions queue instead of waiting: they
+ * answer QUEUED, and their answers (rows, outcomes, values) are filled in when the pipeline has run them. Until then
+ * *out is NULL; outcomes and values must stay where they are. Inputs are borrowed for the call only, as everywhere.
+ * What is wrong with an argument is still told at once, and the call is not queued.
  *
- * Each call is a transaction of its own, in the order of queueing, unless one is open on the pipeline's db; a call whose
- * statement the session has lost, or that needs a second round to tell why it did not move something, ends after those
- * queued behind it, so do not queue a call that needs what another one in the same run makes. Functions
+ * Each call is a transaction of its own, in the order of queueing, unless one is open on the pipeline's db; a call
+ * whose statement the session has lost, or that needs a second round to tell why it did not move something, ends after
+ * those queued behind it, so do not queue a call that needs what another one in the same run makes. Functions
  * that are loops by nature, and those that move the handle itself (transactions, recover, workflow_create, register,
  * schema), answer UNSUPPORTED on the queueing handle.
  *
@@ -74,7 +74,9 @@ TASKER_API const tasker_error *tasker_pipeline_error(const tasker_pipeline *pipe
 /* Forgets the calls, those that were not sent too; the next one is number 0. Does nothing while calls are in flight. */
 TASKER_API void tasker_pipeline_reset(tasker_pipeline *pipeline);
 
-/* Drops what was not sent and frees the pipeline. Calls in flight are given up: the db is TAINTED then. NULL is fine. */
+/*
+ * Drops what was not sent and frees the pipeline. Calls in flight are given up: the db is TAINTED then. NULL is fine.
+ */
 TASKER_API void tasker_pipeline_close(tasker_pipeline *pipeline);
 
 TASKER_END_DECLS

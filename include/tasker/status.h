@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What calls answer. A status says what the caller can do next, not what went wrong inside: the SQLSTATE, the
- * constraint and a one-line message travel beside it in tasker_error. Where sqlstate is not empty it was the server that
- * refused, whatever the status: a transaction of yours is aborted then.
+ * constraint and a one-line message travel beside it in tasker_error. Where sqlstate is not empty it was the server
+ * that refused, whatever the status: a transaction of yours is aborted then.
  *
  * Every write ends in one of three ways. DONE: OK or NOOP. NOT DONE: every other status but one. IN_DOUBT: nobody
  * knows yet; call tasker_db_recover and send the same call with the same key again, it answers what is true. A commit,

@@ -143,8 +143,8 @@ typedef struct tasker_task_patch {
 
 /*
  * Stores a task and the first row of its history, pending, in one statement. OK: stored, or it was there already under
- * this very key (a resend). NOT_FOUND: no kind of that name, and the message says whether its namespace, name or version
- * is missing; a transaction goes on. REFERENCE_MISSING: no kind of that key. The row is yours.
+ * this very key (a resend). NOT_FOUND: no kind of that name, and the message says whether its namespace, name or
+ * version is missing; a transaction goes on. REFERENCE_MISSING: no kind of that key. The row is yours.
  *
  * With identity STRICT or KEY the answer is OK with the open task of that identity if there is one, else with a new
  * one; the row's key tells which. Open are the states pending and in_progress; after that the next call creates anew.

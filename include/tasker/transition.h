@@ -41,17 +41,17 @@ typedef struct tasker_transition_facts {
 } tasker_transition_facts;
 
 /*
- * What the known keys of some metadata say. A value of another type than the key's counts as missing; of a key that comes
- * twice the last counts. Absent metadata, and what is no object, has no facts. INVALID_ARGUMENT, LIMIT_EXCEEDED: it is
- * not JSON that the database could hold; see tasker_json_check. The facts are yours: tasker_free.
+ * What the known keys of some metadata say. A value of another type than the key's counts as missing; of a key that
+ * comes twice the last counts. Absent metadata, and what is no object, has no facts. INVALID_ARGUMENT, LIMIT_EXCEEDED:
+ * it is not JSON that the database could hold; see tasker_json_check. The facts are yours: tasker_free.
  */
 TASKER_CALL tasker_transition_read_facts(tasker_json metadata, const tasker_transition_facts **out);
 
 /*
- * Writes one English sentence about a transition, NUL-terminated: "Failed on attempt 2 (Timeout): no answer; to be tried
- * again after 4 s." Texts of the metadata come as one line and are cut where they are long. TOO_LONG: it needs more than
- * size bytes; TASKER_TRANSITION_TEXT_SIZE are always enough. INVALID_ARGUMENT: to_state is none, or the metadata no JSON.
- * On failure out is untouched.
+ * Writes one English sentence about a transition, NUL-terminated: "Failed on attempt 2 (Timeout): no answer; to be
+ * tried again after 4 s." Texts of the metadata come as one line and are cut where they are long. TOO_LONG: it needs
+ * more than size bytes; TASKER_TRANSITION_TEXT_SIZE are always enough. INVALID_ARGUMENT: to_state is none, or the
+ * metadata no JSON. On failure out is untouched.
  */
 TASKER_CALL tasker_transition_describe(tasker_state from_state, tasker_state to_state, tasker_json metadata,
                                        size_t size, char *out);

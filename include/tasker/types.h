@@ -19,8 +19,8 @@ typedef struct tasker_uuid {
 } tasker_uuid;
 
 /*
- * UTF-8 without NUL bytes; checked before anything is sent. Only ptr NULL is absent, whatever len says: an empty text is
- * a text and is stored as such. Definitions alone take empty names as absent ones.
+ * UTF-8 without NUL bytes; checked before anything is sent. Only ptr NULL is absent, whatever len says: an empty text
+ * is a text and is stored as such. Definitions alone take empty names as absent ones.
  */
 typedef struct tasker_text {
     const char *ptr;

@@ -46,9 +46,9 @@ typedef struct tasker_workflow_step_edge_filter {
 /*
  * Stores an edge. OK: stored, or it was there already under this very key (a resend). SELF_EDGE, DUPLICATE_EDGE,
  * CYCLE, FOREIGN_EDGE (steps of two tasks), GUARD_FAILED (to_step is neither pending nor in error: what was enqueued or
- * started, or is at its end, waits for nobody any more): nothing was written, a transaction goes on. CONFLICT: the same,
- * because a program that does not lock the task was at it too; try again. REFERENCE_MISSING: no such step. from_step may
- * be in any state. The updated_at of to_step moves. The row is yours.
+ * started, or is at its end, waits for nobody any more): nothing was written, a transaction goes on. CONFLICT: the
+ * same, because a program that does not lock the task was at it too; try again. REFERENCE_MISSING: no such step.
+ * from_step may be in any state. The updated_at of to_step moves. The row is yours.
  */
 TASKER_CALL tasker_workflow_step_edge_create(tasker_db *db, const tasker_workflow_step_edge_input *input,
                                              const tasker_workflow_step_edge **out);
@@ -71,7 +71,9 @@ TASKER_CALL tasker_workflow_step_edge_find_or_create(tasker_db *db, const tasker
  */
 TASKER_CALL tasker_workflow_step_edge_delete(tasker_db *db, const tasker_uuid *workflow_step_edge_uuid);
 
-/* The same for whatever leads from one step to the other, under every name. OK also for none; *out, if wanted, counts. */
+/*
+ * The same for whatever leads from one step to the other, under every name. OK also for none; *out, if wanted, counts.
+ */
 TASKER_CALL tasker_workflow_step_edge_delete_between(tasker_db *db, const tasker_uuid *from_step_uuid,
                                                      const tasker_uuid *to_step_uuid, int64_t *out);
 

@@ -80,8 +80,9 @@ TASKER_CALL tasker_workflow_step_transition_replace_metadata(tasker_db *db,
 
 /*
  * Deletes all rows of a step's history but the newest keep, at least 1. Only the oldest go, and never the current
- * one, nor the newest failure of a step that waits to be tried again, because its backoff counts from there. OK also when none went; *out, if wanted, counts. A write that is
- * sent again after its row was pruned is not recognised any more.
+ * one, nor the newest failure of a step that waits to be tried again, because its backoff counts from there. OK also
+ * when none went; *out, if wanted, counts. A write that is sent again after its row was pruned is not recognised any
+ * more.
  */
 TASKER_CALL tasker_workflow_step_transition_prune(tasker_db *db, const tasker_uuid *workflow_step_uuid, int32_t keep,
                                                   int64_t *out);

@@ -11,5 +11,7 @@ tasker_status tkr_error_from_result(tasker_error *error, const PGresult *result,
 /* From a failed attempt to connect; the verbosity must have been set to verbose before polling. */
 tasker_status tkr_error_from_connect(tasker_error *error, PGconn *conn);
 
-/* The stale-plan, lost-statement and twice-prepared errors that a second try heals (reliability rules of prepared.h). */
+/*
+ * The stale-plan, lost-statement and twice-prepared errors that a second try heals (reliability rules of prepared.h).
+ */
 bool tkr_error_is_healable(const PGresult *result);

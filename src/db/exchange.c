@@ -35,8 +35,8 @@ static void settle(tkr_exchange *x, size_t first, size_t end, tasker_status stat
 }
 
 /*
- * Whether a segment may have reached the server whole: its Sync, without which nothing is committed, was handed to libpq,
- * and is not known to wait there still. Only of the last bytes of all can that be known.
+ * Whether a segment may have reached the server whole: its Sync, without which nothing is committed, was handed to
+ * libpq, and is not known to wait there still. Only of the last bytes of all can that be known.
  */
 static bool may_have_left(const tkr_exchange *x, size_t end)
 {

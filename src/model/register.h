@@ -5,8 +5,8 @@
 #include "statement/call.h"
 
 /*
- * Adds up to five statements; what exists already is left alone. They do nothing when that task is there (NULL: none). A
- * type that is new gets this key (NULL: any).
+ * Adds up to five statements; what exists already is left alone. They do nothing when that task is there (NULL: none).
+ * A type that is new gets this key (NULL: any).
  */
 void tkr_add_registration(tkr_call *call, const tkr_plan *plan, const tasker_uuid *named_task_uuid,
                           const tasker_uuid *unless_task);

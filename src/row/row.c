@@ -128,7 +128,7 @@ static inline __attribute__((always_inline)) bool decode_value(tkr_type type, bo
     return false;
 }
 
-/* ---- rows; in a block of memory each stands behind its mark, and inner rows behind the row that points to them ---- */
+/* ---- rows; in a block each stands behind its mark, and inner rows behind the row that points to them ---- */
 
 /* Rows are decoded a few at a time, column by column: more are faster in a warm cache and slower from memory. */
 static size_t padded(size_t size)

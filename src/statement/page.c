@@ -51,7 +51,9 @@ static int64_t number_of(const tkr_column *key, const unsigned char *row)
     return big;
 }
 
-/* The order within a history as one number: sort_key, then the lower half of the time. The statements reckon the same. */
+/*
+ * The order within a history as one number: sort_key, then the lower half of the time. The statements reckon the same.
+ */
 static int64_t place_of(const tkr_page *p, const unsigned char *row)
 {
     int32_t sort_key;

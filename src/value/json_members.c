@@ -61,7 +61,9 @@ bool tkr_json_members_next(tkr_json_members *members, tasker_json *key, tasker_j
 
 /* ---- numbers ---- */
 
-/* Not by strtod: its decimal point is the locale's. Digits behind the 19th are lost, and what is next to nothing is 0. */
+/*
+ * Not by strtod: its decimal point is the locale's. Digits behind the 19th are lost, and what is next to nothing is 0.
+ */
 bool tkr_json_read_number(tasker_json number, double *out)
 {
     const char *at = number.ptr, *end = number.ptr + number.len;

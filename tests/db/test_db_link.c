@@ -139,7 +139,9 @@ static void test_stalled_read(void **state)
     tasker_db_close(db);
 }
 
-/* Recovered while the old backend still stands, or after it went on: the resend is answered OK, and there is one row. */
+/*
+ * Recovered while the old backend still stands, or after it went on: the resend is answered OK, and there is one row.
+ */
 static void test_stalled_write(void **state)
 {
     static const char *const names[] = {"stalled0", "stalled1"};

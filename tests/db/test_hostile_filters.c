@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Texts that select: in filters, in find_by_name, as names in place of keys. There is one row for each hostile text, and
- * each text finds its own row and no other, whatever it would be as a pattern. A new filter is one line of a table.
+ * Texts that select: in filters, in find_by_name, as names in place of keys. There is one row for each hostile text,
+ * and each text finds its own row and no other, whatever it would be as a pattern. A new filter is one line of a table.
  */
 #include "hostile_test.h"
 #include <tasker/report.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Every text and JSON of every input of an entity, through each verb that takes it. A new one is one line of a table. */
+/*
+ * Every text and JSON of every input of an entity, through each verb that takes it. A new one is one line of a table.
+ */
 #include "hostile_test.h"
 
 ENTITY(task_namespace, it->name = T(new_name("plain")))

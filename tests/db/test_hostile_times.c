@@ -67,7 +67,9 @@ static void test_outside(void **state)
     }
 }
 
-/* Both ends are times like others; the range from the one to the other has all rows, and a range turned round has none. */
+/*
+ * Both ends are times like others; the range from the one to the other has all rows, and a range turned round has none.
+ */
 static void test_ends(void **state)
 {
     stage *s = stage_of(state);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Two sessions, one of which adds to the graph: an edge against the start of its child, a step against the task's end. */
+/*
+ * Two sessions, one of which adds to the graph: an edge against the start of its child, a step against the task's end.
+ */
 #include "waiting.h"
 
 static tasker_status run_edge(waiting *w)
@@ -128,7 +130,9 @@ static void test_step_behind_end(void **state)
 
 /* ---- first rows of histories ---- */
 
-/* They are written in key order, not in the caller's nor the table's: B waits for A's with nothing that A could want. */
+/*
+ * They are written in key order, not in the caller's nor the table's: B waits for A's with nothing that A could want.
+ */
 static void test_first_rows_in_key_order(void **state)
 {
     fixture *f = *state;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What lifecycle.h promises for all its calls: outcomes of batches, resends, expectations, transactions, what is stored. */
+/*
+ * What lifecycle.h promises for all its calls: outcomes of batches, resends, expectations, transactions, what is
+ * stored.
+ */
 #include "flow_test.h"
 
 static tasker_status apply_keyed(tasker_db *db, tasker_uuid step, tasker_event event, tasker_uuid key,

@@ -169,9 +169,9 @@ static void test_filters(void **state)
     assert_int_equal(COUNTED(f, named_tasks_named_step, .named_task_uuid = task, TASKER_SET(skippable, false)), 1);
     assert_int_equal(COUNTED(f, named_tasks_named_step, .named_task_uuid = task, TASKER_SET(default_retryable, false)),
                      1);
-    assert_int_equal(
-        COUNTED(f, named_tasks_named_step, .named_step_uuid = &two.named_step_uuid, TASKER_SET(default_retryable, true)),
-        0);
+    assert_int_equal(COUNTED(f, named_tasks_named_step, .named_step_uuid = &two.named_step_uuid,
+                             TASKER_SET(default_retryable, true)),
+                     0);
 }
 
 int main(void)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Pipelines: queued calls get the same answers as blocking ones, in one flush, and every failure stays with its call. */
+/*
+ * Pipelines: queued calls get the same answers as blocking ones, in one flush, and every failure stays with its call.
+ */
 #include <poll.h>
 #include <tasker/pipeline.h>
 #include "flow_test.h"

@@ -19,7 +19,9 @@ typedef struct golden {
 #define STEP_KEY KEY("003")
 #define AT "timezone('UTC', now()) + interval '1 second' * "
 
-/* One history: tokens "state@sort_key:created_at", with a star at the current one. from_state follows from the order. */
+/*
+ * One history: tokens "state@sort_key:created_at", with a star at the current one. from_state follows from the order.
+ */
 static void insert_history(PGconn *conn, const char *table, const char *key, const char *owner, char *tokens)
 {
     char from[64] = "NULL", *rest = tokens;

@@ -63,7 +63,9 @@ static void test_create_by_name_and_by_number(void **state)
     tasker_free(by_number);
 }
 
-/* One create and a create_many of one good input before it: the same status, nothing stored, the transaction goes on. */
+/*
+ * One create and a create_many of one good input before it: the same status, nothing stored, the transaction goes on.
+ */
 static void assert_refused(fixture *f, const annotation_input *bad, tasker_status expected)
 {
     const char *fresh = new_name("not made");

@@ -183,7 +183,9 @@ static void test_random_repeats(void **state)
     }
 }
 
-/* What a workflow may be: edges go forward and are there once, each step but the first has parents, depth is bounded. */
+/*
+ * What a workflow may be: edges go forward and are there once, each step but the first has parents, depth is bounded.
+ */
 static void test_random_is_a_workflow(void **state)
 {
     enum { SIZE = 1000 };

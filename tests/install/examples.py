@@ -301,10 +301,12 @@ def bad_usage_is_refused():
     good = WORKFLOWS[0]
     nil = "00000000-0000-0000-0000-000000000000"
     cases = [
-        (2, "nofile.json", "nofile.json"), (2, "directory", WORK), (2, "which workflow"), (2, "frobnicate", "--frobnicate"),
+        (2, "nofile.json", "nofile.json"), (2, "directory", WORK), (2, "which workflow"),
+        (2, "frobnicate", "--frobnicate"),
         (2, "--workers", good, "--workers", "0"), (2, "--speed", good, "--speed", "fast"),
         (2, "--fail-rate", good, "--fail-rate", "1.5"), (2, "--retry-limit", good, "--retry-limit", "-1"),
-        (2, "--seed", good, "--seed", "x"), (2, "--resume", good, "--resume", "1234"), (2, "--context", good, "--context", "{"),
+        (2, "--seed", good, "--seed", "x"), (2, "--resume", good, "--resume", "1234"),
+        (2, "--context", good, "--context", "{"),
         (2, nil, good, "--resume", nil), (2, "--join", good, "--join", nil, "--resume", nil),
         (2, "cannot open", good, "--conninfo", "hostt=x"), (1, "cannot open", good, "--conninfo", "host=/nonexistent"),
         (1, "schema", good, "--schema", "nowhere"),

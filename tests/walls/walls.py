@@ -15,6 +15,7 @@ GENERATED = {"statements.h": "statement"}
 LIBPQ_ROOMS = {"db", "row"}
 LONGEST_FILE = 450
 LONGEST_EMBEDDER = 60
+WIDEST_LINE = 120
 
 
 def files(*patterns):
@@ -139,6 +140,21 @@ def files_are_short():
                     for path in files("tools/embed_sql.py") if len(text(path).splitlines()) > LONGEST_EMBEDDER]
 
 
+def lines_are_narrow():
+    # Tables and code in texts, recorded data, and the embedder, which counts its lines, are as wide as they must be.
+    wrong = []
+    for path in files("**/*.c", "**/*.h", "**/*.py", "**/*.md"):
+        code = False
+        for number, line in lines(path) if "golden" not in path.parts and path.name != "embed_sql.py" else ():
+            if path.suffix == ".md":
+                code ^= line.startswith("```")
+                if code or line.startswith("|"):
+                    continue
+            if len(line) > WIDEST_LINE:
+                wrong.append(at(path, number, "%d characters" % len(line)))
+    return wrong
+
+
 def nothing_is_left_to_do():
     mark = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|X" r"XX)\b")
     return [at(path, number, line.strip()) for path in sources() + files("**/meson.build", "**/*.md")
@@ -152,7 +168,8 @@ def every_file_names_its_licence():
 
 CHECKS = [only_db_and_row_include_libpq, rooms_include_to_their_right, public_headers_include_each_other_only,
           testing_uses_the_public_api, statements_have_a_public_function, statements_are_mentioned_by_a_test,
-          sql_stands_in_sql_files, files_are_short, nothing_is_left_to_do, every_file_names_its_licence]
+          sql_stands_in_sql_files, files_are_short, lines_are_narrow, nothing_is_left_to_do,
+          every_file_names_its_licence]
 
 if __name__ == "__main__":
     tap.run([(check.__name__.replace("_", " "), check) for check in CHECKS])

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The tests of entities that are a name and a description. Included once by a program that has said what they are:
- * types row, rows, row_input, row_filter; functions row_create and so on, ENTITY for COUNTED; row_key(r), what get takes;
- * UNKNOWN_KEY; row_by_key, row_by_key_descending; and refer(db, r), which makes a row that refers to r.
+ * types row, rows, row_input, row_filter; functions row_create and so on, ENTITY for COUNTED; row_key(r), what get
+ * takes; UNKNOWN_KEY; row_by_key, row_by_key_descending; and refer(db, r), which makes a row that refers to r.
  */
 #ifndef TKR_TESTS_NAMED_TEST_H
 #define TKR_TESTS_NAMED_TEST_H
