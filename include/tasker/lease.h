@@ -45,7 +45,7 @@ typedef struct tasker_failure {
     const tasker_lease *lease;
     tasker_text error_message, error_type;
     tasker_json metadata; /* an object; its keys win over the library's own */
-    bool permanent; /* not to be tried again: the step is not retryable any more */
+    bool permanent;       /* not to be tried again: the step is not retryable any more */
     bool has_retry_after_seconds;
     int32_t retry_after_seconds; /* instead of the exponential backoff; at most 300 count; see tasker_lease_fail */
     uint64_t reserved[4];

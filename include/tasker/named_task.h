@@ -72,7 +72,7 @@ TASKER_CALL tasker_named_task_find_by_name(tasker_db *db, tasker_text namespace_
 TASKER_CALL tasker_named_task_find_or_create(tasker_db *db, const tasker_named_task_input *input,
                                              const tasker_named_task **out);
 
-/* Orders: OLDEST, NEWEST, NAME. */
+/* Orders: OLDEST, NEWEST, NAME (of one name the newest first). */
 TASKER_CALL tasker_named_task_query(tasker_db *db, const tasker_named_task_filter *filter, const tasker_page *page,
                                     const tasker_named_tasks **out);
 

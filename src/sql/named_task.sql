@@ -111,10 +111,9 @@ SELECT {q.named_task}
  WHERE {named_task_matches}
    AND ($8 IS NULL OR CASE $10 WHEN 0 THEN q.named_task_uuid > $8
                                WHEN 1 THEN q.named_task_uuid < $8
-                               ELSE (q.name, q.named_task_uuid) > (
-                                   SELECT a.name, a.named_task_uuid
-                                     FROM {schema}.tasker_named_tasks a WHERE a.named_task_uuid = $8) END)
- ORDER BY CASE WHEN $10 = 4 THEN q.name END, CASE WHEN $10 = 1 THEN q.named_task_uuid END DESC, q.named_task_uuid
+                               ELSE (SELECT q.name > a.name OR (q.name = a.name AND q.named_task_uuid < $8)
+                                       FROM {schema}.tasker_named_tasks a WHERE a.named_task_uuid = $8) END)
+ ORDER BY CASE WHEN $10 = 4 THEN q.name END, CASE WHEN $10 IN (1, 4) THEN q.named_task_uuid END DESC, q.named_task_uuid
  LIMIT $11;
 
 -- name: named_task_count reads one row_count ({named_task_filter}, row_limit int4?)

@@ -230,7 +230,7 @@ static int by_name(const void *a, const void *b)
 {
     const tasker_named_task *x = a, *y = b;
     int order = strcmp(x->name.ptr, y->name.ptr);
-    return order != 0 ? order : by_key(a, b);
+    return order != 0 ? order : by_key_descending(a, b);
 }
 
 static void test_pages(void **state)
