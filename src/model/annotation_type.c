@@ -86,20 +86,13 @@ tasker_status tasker_annotation_type_find_by_name(tasker_db *db, tasker_text nam
 
 #define FILTER(f) (f)->name, (f)->search
 
-static const tasker_annotation_type_filter *check_filter(tkr_call *call, const tasker_annotation_type_filter *filter)
-{
-    static const tasker_annotation_type_filter all = {0};
-    tkr_check_reserved(call, filter != NULL ? filter->reserved : NULL, sizeof filter->reserved);
-    return filter != NULL ? filter : &all;
-}
-
 tasker_status tasker_annotation_type_query(tasker_db *db, const tasker_annotation_type_filter *filter,
                                            const tasker_page *page, const tasker_annotation_types **out)
 {
     tkr_call call = tkr_begin(db);
     tkr_page p = tkr_page_of(&call, page, TKR_ORDERS_OF_NAMED);
     p.numbered = true;
-    filter = check_filter(&call, filter);
+    filter = TKR_FILTER(&call, filter);
     tkr_add_annotation_type_query(&call, FILTER(filter), TKR_PAGE(p));
     return tkr_query_page(&call, &p, out);
 }
@@ -107,7 +100,7 @@ tasker_status tasker_annotation_type_query(tasker_db *db, const tasker_annotatio
 tasker_status tasker_annotation_type_count(tasker_db *db, const tasker_annotation_type_filter *filter, int64_t *out)
 {
     tkr_call call = tkr_begin(db);
-    filter = check_filter(&call, filter);
+    filter = TKR_FILTER(&call, filter);
     tkr_add_annotation_type_count(&call, FILTER(filter), NULL);
     return tkr_get_count(&call, out);
 }
@@ -115,7 +108,7 @@ tasker_status tasker_annotation_type_count(tasker_db *db, const tasker_annotatio
 tasker_status tasker_annotation_type_exists(tasker_db *db, const tasker_annotation_type_filter *filter, bool *out)
 {
     tkr_call call = tkr_begin(db);
-    filter = check_filter(&call, filter);
+    filter = TKR_FILTER(&call, filter);
     tkr_add_annotation_type_count(&call, FILTER(filter), &tkr_one);
     return tkr_get_exists(&call, out);
 }

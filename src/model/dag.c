@@ -291,10 +291,8 @@ static tasker_status list_relatives(tasker_db *db, const tasker_uuid *workflow_s
                                     const tasker_step_relative_options *options, add_walk add,
                                     const tasker_step_relatives **out)
 {
-    static const tasker_step_relative_options all = {0};
-    const tasker_step_relative_options *o = options != NULL ? options : &all;
     tkr_call call = tkr_begin(db);
-    tkr_check_reserved(&call, o->reserved, sizeof o->reserved);
+    const tasker_step_relative_options *o = TKR_FILTER(&call, options);
     if (o->max_distance < 0)
         tkr_refuse(&call, TASKER_INVALID_ARGUMENT, "max_distance is negative");
     add(&call, workflow_step_uuid, o->max_distance, o->completed, o->without_results);

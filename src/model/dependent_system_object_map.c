@@ -149,20 +149,13 @@ tasker_status tasker_dependent_system_object_map_get(tasker_db *db, int64_t depe
     (f)->dependent_system_one_uuid, (f)->dependent_system_two_uuid, (f)->either_system, (f)->remote_id_one,            \
         (f)->remote_id_two, (f)->either_remote_id
 
-static const map_filter *check_filter(tkr_call *call, const map_filter *filter)
-{
-    static const map_filter all = {0};
-    tkr_check_reserved(call, filter != NULL ? filter->reserved : NULL, sizeof filter->reserved);
-    return filter != NULL ? filter : &all;
-}
-
 tasker_status tasker_dependent_system_object_map_query(tasker_db *db, const map_filter *filter, const tasker_page *page,
                                                        const tasker_dependent_system_object_maps **out)
 {
     tkr_call call = tkr_begin(db);
     tkr_page p = tkr_page_of(&call, page, TKR_ORDERS_OF_KEYED);
     p.numbered = true;
-    filter = check_filter(&call, filter);
+    filter = TKR_FILTER(&call, filter);
     tkr_add_dependent_system_object_map_query(&call, FILTER(filter), TKR_PAGE(p));
     return tkr_query_page(&call, &p, out);
 }
@@ -170,7 +163,7 @@ tasker_status tasker_dependent_system_object_map_query(tasker_db *db, const map_
 tasker_status tasker_dependent_system_object_map_count(tasker_db *db, const map_filter *filter, int64_t *out)
 {
     tkr_call call = tkr_begin(db);
-    filter = check_filter(&call, filter);
+    filter = TKR_FILTER(&call, filter);
     tkr_add_dependent_system_object_map_count(&call, FILTER(filter), NULL);
     return tkr_get_count(&call, out);
 }
@@ -178,7 +171,7 @@ tasker_status tasker_dependent_system_object_map_count(tasker_db *db, const map_
 tasker_status tasker_dependent_system_object_map_exists(tasker_db *db, const map_filter *filter, bool *out)
 {
     tkr_call call = tkr_begin(db);
-    filter = check_filter(&call, filter);
+    filter = TKR_FILTER(&call, filter);
     tkr_add_dependent_system_object_map_count(&call, FILTER(filter), &tkr_one);
     return tkr_get_exists(&call, out);
 }

@@ -109,19 +109,12 @@ tasker_status tasker_named_step_delete(tasker_db *db, const tasker_uuid *named_s
     (f)->named_step_uuids, (f)->named_step_uuid_count, (f)->dependent_system_uuid, (f)->except,                        \
         (f)->dependent_system_name, (f)->name, (f)->search
 
-static const tasker_named_step_filter *check_filter(tkr_call *call, const tasker_named_step_filter *filter)
-{
-    static const tasker_named_step_filter all = {0};
-    tkr_check_reserved(call, filter != NULL ? filter->reserved : NULL, sizeof filter->reserved);
-    return filter != NULL ? filter : &all;
-}
-
 tasker_status tasker_named_step_query(tasker_db *db, const tasker_named_step_filter *filter, const tasker_page *page,
                                       const tasker_named_steps **out)
 {
     tkr_call call = tkr_begin(db);
     tkr_page p = tkr_page_of(&call, page, TKR_ORDERS_OF_NAMED);
-    filter = check_filter(&call, filter);
+    filter = TKR_FILTER(&call, filter);
     tkr_add_named_step_query(&call, FILTER(filter), TKR_PAGE(p));
     return tkr_query_page(&call, &p, out);
 }
@@ -131,7 +124,7 @@ tasker_status tasker_named_step_stream(tasker_db *db, const tasker_named_step_fi
 {
     tkr_call call = tkr_begin_now(db);
     tkr_page p = tkr_page_of_cursor(&call, options, TKR_ORDERS_OF_NAMED);
-    filter = check_filter(&call, filter);
+    filter = TKR_FILTER(&call, filter);
     tkr_add_named_step_query(&call, FILTER(filter), TKR_PAGE(p));
     return tkr_stream(&call, &p, out);
 }
@@ -144,7 +137,7 @@ tasker_status tasker_named_step_next(tasker_cursor *cursor, const tasker_named_s
 tasker_status tasker_named_step_count(tasker_db *db, const tasker_named_step_filter *filter, int64_t *out)
 {
     tkr_call call = tkr_begin(db);
-    filter = check_filter(&call, filter);
+    filter = TKR_FILTER(&call, filter);
     tkr_add_named_step_count(&call, FILTER(filter), NULL);
     return tkr_get_count(&call, out);
 }
@@ -152,7 +145,7 @@ tasker_status tasker_named_step_count(tasker_db *db, const tasker_named_step_fil
 tasker_status tasker_named_step_exists(tasker_db *db, const tasker_named_step_filter *filter, bool *out)
 {
     tkr_call call = tkr_begin(db);
-    filter = check_filter(&call, filter);
+    filter = TKR_FILTER(&call, filter);
     tkr_add_named_step_count(&call, FILTER(filter), &tkr_one);
     return tkr_get_exists(&call, out);
 }

@@ -169,19 +169,12 @@ tasker_status tasker_named_task_find_by_name(tasker_db *db, tasker_text namespac
 #define FILTER(f)                                                                                                      \
     (f)->task_namespace_uuid, (f)->except, (f)->namespace_name, (f)->name, (f)->version, (f)->search, (f)->latest
 
-static const tasker_named_task_filter *check_filter(tkr_call *call, const tasker_named_task_filter *filter)
-{
-    static const tasker_named_task_filter all = {0};
-    tkr_check_reserved(call, filter != NULL ? filter->reserved : NULL, sizeof filter->reserved);
-    return filter != NULL ? filter : &all;
-}
-
 tasker_status tasker_named_task_query(tasker_db *db, const tasker_named_task_filter *filter, const tasker_page *page,
                                       const tasker_named_tasks **out)
 {
     tkr_call call = tkr_begin(db);
     tkr_page p = tkr_page_of(&call, page, TKR_ORDERS_OF_NAMED);
-    filter = check_filter(&call, filter);
+    filter = TKR_FILTER(&call, filter);
     tkr_add_named_task_query(&call, FILTER(filter), TKR_PAGE(p));
     return tkr_query_page(&call, &p, out);
 }
@@ -189,7 +182,7 @@ tasker_status tasker_named_task_query(tasker_db *db, const tasker_named_task_fil
 tasker_status tasker_named_task_count(tasker_db *db, const tasker_named_task_filter *filter, int64_t *out)
 {
     tkr_call call = tkr_begin(db);
-    filter = check_filter(&call, filter);
+    filter = TKR_FILTER(&call, filter);
     tkr_add_named_task_count(&call, FILTER(filter), NULL);
     return tkr_get_count(&call, out);
 }
@@ -197,7 +190,7 @@ tasker_status tasker_named_task_count(tasker_db *db, const tasker_named_task_fil
 tasker_status tasker_named_task_exists(tasker_db *db, const tasker_named_task_filter *filter, bool *out)
 {
     tkr_call call = tkr_begin(db);
-    filter = check_filter(&call, filter);
+    filter = TKR_FILTER(&call, filter);
     tkr_add_named_task_count(&call, FILTER(filter), &tkr_one);
     return tkr_get_exists(&call, out);
 }

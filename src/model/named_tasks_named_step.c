@@ -85,20 +85,12 @@ tasker_status tasker_named_tasks_named_step_delete(tasker_db *db, const tasker_u
 
 #define FILTER(f) (f)->named_task_uuid, (f)->named_step_uuid, TKR_IF_HAS(f, skippable), TKR_IF_HAS(f, default_retryable)
 
-static const tasker_named_tasks_named_step_filter *check_filter(tkr_call *call,
-                                                                const tasker_named_tasks_named_step_filter *filter)
-{
-    static const tasker_named_tasks_named_step_filter all = {0};
-    tkr_check_reserved(call, filter != NULL ? filter->reserved : NULL, sizeof filter->reserved);
-    return filter != NULL ? filter : &all;
-}
-
 tasker_status tasker_named_tasks_named_step_query(tasker_db *db, const tasker_named_tasks_named_step_filter *filter,
                                                   const tasker_page *page, const tasker_named_tasks_named_steps **out)
 {
     tkr_call call = tkr_begin(db);
     tkr_page p = tkr_page_of(&call, page, TKR_ORDERS_OF_NAMED);
-    filter = check_filter(&call, filter);
+    filter = TKR_FILTER(&call, filter);
     tkr_add_named_tasks_named_step_query(&call, FILTER(filter), TKR_PAGE(p));
     return tkr_query_page(&call, &p, out);
 }
@@ -107,7 +99,7 @@ tasker_status tasker_named_tasks_named_step_count(tasker_db *db, const tasker_na
                                                   int64_t *out)
 {
     tkr_call call = tkr_begin(db);
-    filter = check_filter(&call, filter);
+    filter = TKR_FILTER(&call, filter);
     tkr_add_named_tasks_named_step_count(&call, FILTER(filter), NULL);
     return tkr_get_count(&call, out);
 }
@@ -116,7 +108,7 @@ tasker_status tasker_named_tasks_named_step_exists(tasker_db *db, const tasker_n
                                                    bool *out)
 {
     tkr_call call = tkr_begin(db);
-    filter = check_filter(&call, filter);
+    filter = TKR_FILTER(&call, filter);
     tkr_add_named_tasks_named_step_count(&call, FILTER(filter), &tkr_one);
     return tkr_get_exists(&call, out);
 }

@@ -14,6 +14,12 @@ bool tkr_check_input(tkr_call *call, const void *input, const void *reserved, si
     return call->status == TASKER_OK;
 }
 
+void tkr_require_out(tkr_call *call, const void *out)
+{
+    if (out == NULL)
+        tkr_refuse(call, TASKER_INVALID_ARGUMENT, "out is required");
+}
+
 const tasker_uuid *tkr_given(const tasker_uuid *uuid)
 {
     return tasker_uuid_is_nil(uuid) ? NULL : uuid;
@@ -103,8 +109,7 @@ static tasker_status finish_flag(tkr_call *call)
 
 tasker_status tkr_get_flag(tkr_call *call, bool *out)
 {
-    if (out == NULL)
-        tkr_refuse(call, TASKER_INVALID_ARGUMENT, "out is required");
+    tkr_require_out(call, out);
     return tkr_run(call, finish_flag, out);
 }
 
@@ -137,15 +142,13 @@ static tasker_status finish_exists(tkr_call *call)
 
 tasker_status tkr_get_count(tkr_call *call, int64_t *out)
 {
-    if (out == NULL)
-        tkr_refuse(call, TASKER_INVALID_ARGUMENT, "out is required");
+    tkr_require_out(call, out);
     return tkr_run(call, finish_count, out);
 }
 
 tasker_status tkr_get_exists(tkr_call *call, bool *out)
 {
-    if (out == NULL)
-        tkr_refuse(call, TASKER_INVALID_ARGUMENT, "out is required");
+    tkr_require_out(call, out);
     return tkr_run(call, finish_exists, out);
 }
 

@@ -17,6 +17,13 @@
 /* False, with the call refused: no input, or a reserved word of it is set. */
 bool tkr_check_input(tkr_call *call, const void *input, const void *reserved, size_t size);
 
+/* The filter or options of a call; for NULL those that ask nothing. A reserved word that is set refuses the call. */
+#define TKR_FILTER(call, filter)                                                                                       \
+    (tkr_check_reserved((call), TKR_RESERVED(filter)), (filter) != NULL ? (filter) : &(__typeof__(*(filter))){0})
+
+/* Refuses a call whose answer has nowhere to go. */
+void tkr_require_out(tkr_call *call, const void *out);
+
 /* NULL for nil: a reference that is not given. */
 const tasker_uuid *tkr_given(const tasker_uuid *uuid);
 

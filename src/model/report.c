@@ -93,8 +93,7 @@ const tkr_entity tkr_entity_transition_statistics = {"transition_statistics", si
 
 static tasker_status get_value(tkr_call *call, tkr_finish finish, void *out)
 {
-    if (out == NULL)
-        tkr_refuse(call, TASKER_INVALID_ARGUMENT, "out is required");
+    tkr_require_out(call, out);
     return tkr_run(call, finish, out);
 }
 
@@ -197,11 +196,9 @@ typedef __typeof__(tkr_add_slow_step_list) *add_list;
 
 static tasker_status list_slow(tasker_db *db, const tasker_slow_filter *filter, add_list add, void *out)
 {
-    static const tasker_slow_filter all = {0};
-    const tasker_slow_filter *f = filter != NULL ? filter : &all;
     tkr_call call = tkr_begin(db);
+    const tasker_slow_filter *f = TKR_FILTER(&call, filter);
     int32_t rows = call.status == TASKER_OK ? db->limits.rows : 0, usual = rows < SLOW_LIMIT ? rows : SLOW_LIMIT;
-    tkr_check_reserved(&call, f->reserved, sizeof f->reserved);
     if (f->limit < 0)
         tkr_refuse(&call, TASKER_INVALID_ARGUMENT, "limit is negative");
     else if (f->limit > rows)

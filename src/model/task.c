@@ -144,9 +144,7 @@ typedef enum ask { ASK_QUERY, ASK_DETAILS, ASK_COUNT } ask;
 
 static void add(tkr_call *call, const tasker_task_filter *filter, ask what, const tkr_page *p, const int32_t *count)
 {
-    static const tasker_task_filter all = {0};
-    const tasker_task_filter *f = filter != NULL ? filter : &all;
-    tkr_check_reserved(call, f->reserved, sizeof f->reserved);
+    const tasker_task_filter *f = TKR_FILTER(call, filter);
     const tasker_text *states = tkr_state_names(call, "states", f->states, f->state_count, false);
     const tasker_text *step_states = tkr_state_names(call, "step_states", f->step_states, f->step_state_count, false);
     if (!tkr_is_absent(f->annotation_value.ptr) && tkr_is_absent(f->annotation_key.ptr))

@@ -122,15 +122,11 @@ tasker_status tasker_task_annotation_get(tasker_db *db, int64_t task_annotation_
     (f)->task_uuid, TKR_IF_NOT_0((f)->annotation_type_id), (f)->annotation_type_name, (f)->contains, (f)->path,        \
         (f)->path_count, (f)->equals
 
-static const tasker_task_annotation_filter *check_filter(tkr_call *call, const tasker_task_annotation_filter *filter)
+static void check_filter(tkr_call *call, const tasker_task_annotation_filter *f)
 {
-    static const tasker_task_annotation_filter all = {0};
-    const tasker_task_annotation_filter *f = filter != NULL ? filter : &all;
-    tkr_check_reserved(call, f->reserved, sizeof f->reserved);
     if ((f->path_count > 0 && f->path != NULL) == tkr_is_absent(f->equals.ptr))
         tkr_refuse(call, TASKER_INVALID_ARGUMENT, "path and equals go together");
     tkr_require_texts(call, "path", f->path, f->path_count);
-    return f;
 }
 
 tasker_status tasker_task_annotation_query(tasker_db *db, const tasker_task_annotation_filter *filter,
@@ -139,7 +135,8 @@ tasker_status tasker_task_annotation_query(tasker_db *db, const tasker_task_anno
     tkr_call call = tkr_begin(db);
     tkr_page p = tkr_page_of(&call, page, TKR_ORDERS_OF_KEYED);
     p.numbered = true;
-    filter = check_filter(&call, filter);
+    filter = TKR_FILTER(&call, filter);
+    check_filter(&call, filter);
     tkr_add_task_annotation_query(&call, FILTER(filter), TKR_PAGE(p));
     return tkr_query_page(&call, &p, out);
 }
@@ -150,7 +147,8 @@ tasker_status tasker_task_annotation_stream(tasker_db *db, const tasker_task_ann
     tkr_call call = tkr_begin_now(db);
     tkr_page p = tkr_page_of_cursor(&call, options, TKR_ORDERS_OF_KEYED);
     p.numbered = true;
-    filter = check_filter(&call, filter);
+    filter = TKR_FILTER(&call, filter);
+    check_filter(&call, filter);
     tkr_add_task_annotation_query(&call, FILTER(filter), TKR_PAGE(p));
     return tkr_stream(&call, &p, out);
 }
@@ -163,7 +161,8 @@ tasker_status tasker_task_annotation_next(tasker_cursor *cursor, const tasker_ta
 tasker_status tasker_task_annotation_count(tasker_db *db, const tasker_task_annotation_filter *filter, int64_t *out)
 {
     tkr_call call = tkr_begin(db);
-    filter = check_filter(&call, filter);
+    filter = TKR_FILTER(&call, filter);
+    check_filter(&call, filter);
     tkr_add_task_annotation_count(&call, FILTER(filter), NULL);
     return tkr_get_count(&call, out);
 }
@@ -171,7 +170,8 @@ tasker_status tasker_task_annotation_count(tasker_db *db, const tasker_task_anno
 tasker_status tasker_task_annotation_exists(tasker_db *db, const tasker_task_annotation_filter *filter, bool *out)
 {
     tkr_call call = tkr_begin(db);
-    filter = check_filter(&call, filter);
+    filter = TKR_FILTER(&call, filter);
+    check_filter(&call, filter);
     tkr_add_task_annotation_count(&call, FILTER(filter), &tkr_one);
     return tkr_get_exists(&call, out);
 }

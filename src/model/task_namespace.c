@@ -90,19 +90,12 @@ tasker_status tasker_task_namespace_find_by_name(tasker_db *db, tasker_text name
 
 #define FILTER(f) (f)->name, (f)->search, (f)->except, (f)->custom
 
-static const tasker_task_namespace_filter *check_filter(tkr_call *call, const tasker_task_namespace_filter *filter)
-{
-    static const tasker_task_namespace_filter all = {0};
-    tkr_check_reserved(call, filter != NULL ? filter->reserved : NULL, sizeof filter->reserved);
-    return filter != NULL ? filter : &all;
-}
-
 tasker_status tasker_task_namespace_query(tasker_db *db, const tasker_task_namespace_filter *filter,
                                           const tasker_page *page, const tasker_task_namespaces **out)
 {
     tkr_call call = tkr_begin(db);
     tkr_page p = tkr_page_of(&call, page, TKR_ORDERS_OF_NAMED);
-    filter = check_filter(&call, filter);
+    filter = TKR_FILTER(&call, filter);
     tkr_add_task_namespace_query(&call, FILTER(filter), TKR_PAGE(p));
     return tkr_query_page(&call, &p, out);
 }
@@ -110,7 +103,7 @@ tasker_status tasker_task_namespace_query(tasker_db *db, const tasker_task_names
 tasker_status tasker_task_namespace_count(tasker_db *db, const tasker_task_namespace_filter *filter, int64_t *out)
 {
     tkr_call call = tkr_begin(db);
-    filter = check_filter(&call, filter);
+    filter = TKR_FILTER(&call, filter);
     tkr_add_task_namespace_count(&call, FILTER(filter), NULL);
     return tkr_get_count(&call, out);
 }
@@ -118,7 +111,7 @@ tasker_status tasker_task_namespace_count(tasker_db *db, const tasker_task_names
 tasker_status tasker_task_namespace_exists(tasker_db *db, const tasker_task_namespace_filter *filter, bool *out)
 {
     tkr_call call = tkr_begin(db);
-    filter = check_filter(&call, filter);
+    filter = TKR_FILTER(&call, filter);
     tkr_add_task_namespace_count(&call, FILTER(filter), &tkr_one);
     return tkr_get_exists(&call, out);
 }

@@ -33,18 +33,6 @@ tasker_status tasker_task_transition_get(tasker_db *db, const tasker_uuid *task_
         TKR_IF_HAS(f, most_recent), (f)->metadata_key, (f)->metadata_value, (f)->metadata_contains,                    \
         TKR_RANGE((f)->created)
 
-static const tasker_task_transition_filter *check_filter(tkr_call *call, const tasker_task_transition_filter *filter,
-                                                         tkr_state_filter *names)
-{
-    static const tasker_task_transition_filter all = {0};
-    tkr_check_reserved(call, filter != NULL ? filter->reserved : NULL, sizeof filter->reserved);
-    filter = filter != NULL ? filter : &all;
-    names->to = tkr_state_names(call, "to_states", filter->to_states, filter->to_state_count, false);
-    names->from = tkr_state_names(call, "from_states", filter->from_states, filter->from_state_count, true);
-    tkr_check_metadata_filter(call, filter->metadata_key, filter->metadata_value);
-    return filter;
-}
-
 static void set_place(tkr_page *page)
 {
     page->owner_at = offsetof(tasker_task_transition, task_uuid);
@@ -55,11 +43,11 @@ static void set_place(tkr_page *page)
 tasker_status tasker_task_transition_query(tasker_db *db, const tasker_task_transition_filter *filter,
                                            const tasker_page *page, const tasker_task_transitions **out)
 {
-    tkr_state_filter names;
     tkr_call call = tkr_begin(db);
     tkr_page p = tkr_page_of(&call, page, TKR_ORDERS_OF_DATED);
     set_place(&p);
-    filter = check_filter(&call, filter, &names);
+    filter = TKR_FILTER(&call, filter);
+    tkr_state_filter names = TKR_STATE_FILTER(&call, filter);
     tkr_add_task_transition_query(&call, FILTER(filter, names), TKR_PAGE(p));
     return tkr_query_page(&call, &p, out);
 }
@@ -67,11 +55,11 @@ tasker_status tasker_task_transition_query(tasker_db *db, const tasker_task_tran
 tasker_status tasker_task_transition_stream(tasker_db *db, const tasker_task_transition_filter *filter,
                                             const tasker_cursor_options *options, tasker_cursor **out)
 {
-    tkr_state_filter names;
     tkr_call call = tkr_begin_now(db);
     tkr_page p = tkr_page_of_cursor(&call, options, TKR_ORDERS_OF_DATED);
     set_place(&p);
-    filter = check_filter(&call, filter, &names);
+    filter = TKR_FILTER(&call, filter);
+    tkr_state_filter names = TKR_STATE_FILTER(&call, filter);
     tkr_add_task_transition_query(&call, FILTER(filter, names), TKR_PAGE(p));
     return tkr_stream(&call, &p, out);
 }
@@ -83,18 +71,18 @@ tasker_status tasker_task_transition_next(tasker_cursor *cursor, const tasker_ta
 
 tasker_status tasker_task_transition_count(tasker_db *db, const tasker_task_transition_filter *filter, int64_t *out)
 {
-    tkr_state_filter names;
     tkr_call call = tkr_begin(db);
-    filter = check_filter(&call, filter, &names);
+    filter = TKR_FILTER(&call, filter);
+    tkr_state_filter names = TKR_STATE_FILTER(&call, filter);
     tkr_add_task_transition_count(&call, FILTER(filter, names), NULL);
     return tkr_get_count(&call, out);
 }
 
 tasker_status tasker_task_transition_exists(tasker_db *db, const tasker_task_transition_filter *filter, bool *out)
 {
-    tkr_state_filter names;
     tkr_call call = tkr_begin(db);
-    filter = check_filter(&call, filter, &names);
+    filter = TKR_FILTER(&call, filter);
+    tkr_state_filter names = TKR_STATE_FILTER(&call, filter);
     tkr_add_task_transition_count(&call, FILTER(filter, names), &tkr_one);
     return tkr_get_exists(&call, out);
 }

@@ -148,23 +148,12 @@ tasker_status tasker_workflow_step_find_by_name(tasker_db *db, const tasker_uuid
     return tkr_find(&call, out);
 }
 
-#define FILTER(f)                                                                                                      \
+#define FILTER(call, f)                                                                                                \
     (f)->workflow_step_uuids, (f)->workflow_step_uuid_count, (f)->task_uuids, (f)->task_uuid_count,                    \
-        (f)->named_step_uuids, (f)->named_step_uuid_count, (f)->parents_of, (f)->children_of, states,                  \
-        (f)->state_count, (f)->name, TKR_IF_HAS(f, processed), TKR_IF_HAS(f, in_process), TKR_IF_HAS(f, retryable),    \
-        TKR_IF_HAS(f, results), TKR_RANGE((f)->created), TKR_RANGE((f)->task_created), TKR_RANGE((f)->reached),        \
-        TKR_RANGE((f)->last_attempted)
-
-/* *states: the names of the filter's. */
-static const tasker_workflow_step_filter *check_filter(tkr_call *call, const tasker_workflow_step_filter *filter,
-                                                       const tasker_text **states)
-{
-    static const tasker_workflow_step_filter all = {0};
-    tkr_check_reserved(call, filter != NULL ? filter->reserved : NULL, sizeof filter->reserved);
-    filter = filter != NULL ? filter : &all;
-    *states = tkr_state_names(call, "states", filter->states, filter->state_count, false);
-    return filter;
-}
+        (f)->named_step_uuids, (f)->named_step_uuid_count, (f)->parents_of, (f)->children_of,                          \
+        tkr_state_names(call, "states", (f)->states, (f)->state_count, false), (f)->state_count, (f)->name,            \
+        TKR_IF_HAS(f, processed), TKR_IF_HAS(f, in_process), TKR_IF_HAS(f, retryable), TKR_IF_HAS(f, results),         \
+        TKR_RANGE((f)->created), TKR_RANGE((f)->task_created), TKR_RANGE((f)->reached), TKR_RANGE((f)->last_attempted)
 
 enum { ORDERS = TKR_ORDERS_OF_DATED | TKR_ORDER_BIT(TASKER_ORDER_PRIORITY) };
 
@@ -177,36 +166,33 @@ static void set_sort_values(tkr_page *page)
 tasker_status tasker_workflow_step_query(tasker_db *db, const tasker_workflow_step_filter *filter,
                                          const tasker_page *page, const tasker_workflow_steps **out)
 {
-    const tasker_text *states;
     tkr_call call = tkr_begin(db);
     tkr_page p = tkr_page_of(&call, page, ORDERS);
     set_sort_values(&p);
-    filter = check_filter(&call, filter, &states);
-    tkr_add_workflow_step_query(&call, FILTER(filter), TKR_PAGE(p));
+    filter = TKR_FILTER(&call, filter);
+    tkr_add_workflow_step_query(&call, FILTER(&call, filter), TKR_PAGE(p));
     return tkr_query_page(&call, &p, out);
 }
 
 tasker_status tasker_workflow_step_query_details(tasker_db *db, const tasker_workflow_step_filter *filter,
                                                  const tasker_page *page, const tasker_workflow_step_detail_list **out)
 {
-    const tasker_text *states;
     tkr_call call = tkr_begin(db);
     tkr_page p = tkr_page_of(&call, page, ORDERS);
     set_sort_values(&p);
-    filter = check_filter(&call, filter, &states);
-    tkr_add_workflow_step_query_details(&call, FILTER(filter), TKR_PAGE(p));
+    filter = TKR_FILTER(&call, filter);
+    tkr_add_workflow_step_query_details(&call, FILTER(&call, filter), TKR_PAGE(p));
     return tkr_query_page(&call, &p, out);
 }
 
 tasker_status tasker_workflow_step_stream(tasker_db *db, const tasker_workflow_step_filter *filter,
                                           const tasker_cursor_options *options, tasker_cursor **out)
 {
-    const tasker_text *states;
     tkr_call call = tkr_begin_now(db);
     tkr_page p = tkr_page_of_cursor(&call, options, ORDERS);
     set_sort_values(&p);
-    filter = check_filter(&call, filter, &states);
-    tkr_add_workflow_step_query(&call, FILTER(filter), TKR_PAGE(p));
+    filter = TKR_FILTER(&call, filter);
+    tkr_add_workflow_step_query(&call, FILTER(&call, filter), TKR_PAGE(p));
     return tkr_stream(&call, &p, out);
 }
 
@@ -217,19 +203,17 @@ tasker_status tasker_workflow_step_next(tasker_cursor *cursor, const tasker_work
 
 tasker_status tasker_workflow_step_count(tasker_db *db, const tasker_workflow_step_filter *filter, int64_t *out)
 {
-    const tasker_text *states;
     tkr_call call = tkr_begin(db);
-    filter = check_filter(&call, filter, &states);
-    tkr_add_workflow_step_count(&call, FILTER(filter), NULL);
+    filter = TKR_FILTER(&call, filter);
+    tkr_add_workflow_step_count(&call, FILTER(&call, filter), NULL);
     return tkr_get_count(&call, out);
 }
 
 tasker_status tasker_workflow_step_exists(tasker_db *db, const tasker_workflow_step_filter *filter, bool *out)
 {
-    const tasker_text *states;
     tkr_call call = tkr_begin(db);
-    filter = check_filter(&call, filter, &states);
-    tkr_add_workflow_step_count(&call, FILTER(filter), &tkr_one);
+    filter = TKR_FILTER(&call, filter);
+    tkr_add_workflow_step_count(&call, FILTER(&call, filter), &tkr_one);
     return tkr_get_exists(&call, out);
 }
 

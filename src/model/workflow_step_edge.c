@@ -141,20 +141,12 @@ tasker_status tasker_workflow_step_edge_get(tasker_db *db, const tasker_uuid *wo
 #define FILTER(f)                                                                                                      \
     (f)->task_uuid, (f)->from_step_uuid, (f)->to_step_uuid, (f)->name, (f)->to_children_of, (f)->siblings_of
 
-static const tasker_workflow_step_edge_filter *check_filter(tkr_call *call,
-                                                            const tasker_workflow_step_edge_filter *filter)
-{
-    static const tasker_workflow_step_edge_filter all = {0};
-    tkr_check_reserved(call, filter != NULL ? filter->reserved : NULL, sizeof filter->reserved);
-    return filter != NULL ? filter : &all;
-}
-
 tasker_status tasker_workflow_step_edge_query(tasker_db *db, const tasker_workflow_step_edge_filter *filter,
                                               const tasker_page *page, const tasker_workflow_step_edges **out)
 {
     tkr_call call = tkr_begin(db);
     tkr_page p = tkr_page_of(&call, page, TKR_ORDERS_OF_KEYED);
-    filter = check_filter(&call, filter);
+    filter = TKR_FILTER(&call, filter);
     tkr_add_workflow_step_edge_query(&call, FILTER(filter), TKR_PAGE(p));
     return tkr_query_page(&call, &p, out);
 }
@@ -164,7 +156,7 @@ tasker_status tasker_workflow_step_edge_stream(tasker_db *db, const tasker_workf
 {
     tkr_call call = tkr_begin_now(db);
     tkr_page p = tkr_page_of_cursor(&call, options, TKR_ORDERS_OF_KEYED);
-    filter = check_filter(&call, filter);
+    filter = TKR_FILTER(&call, filter);
     tkr_add_workflow_step_edge_query(&call, FILTER(filter), TKR_PAGE(p));
     return tkr_stream(&call, &p, out);
 }
@@ -178,7 +170,7 @@ tasker_status tasker_workflow_step_edge_count(tasker_db *db, const tasker_workfl
                                               int64_t *out)
 {
     tkr_call call = tkr_begin(db);
-    filter = check_filter(&call, filter);
+    filter = TKR_FILTER(&call, filter);
     tkr_add_workflow_step_edge_count(&call, FILTER(filter), NULL);
     return tkr_get_count(&call, out);
 }
@@ -186,7 +178,7 @@ tasker_status tasker_workflow_step_edge_count(tasker_db *db, const tasker_workfl
 tasker_status tasker_workflow_step_edge_exists(tasker_db *db, const tasker_workflow_step_edge_filter *filter, bool *out)
 {
     tkr_call call = tkr_begin(db);
-    filter = check_filter(&call, filter);
+    filter = TKR_FILTER(&call, filter);
     tkr_add_workflow_step_edge_count(&call, FILTER(filter), &tkr_one);
     return tkr_get_exists(&call, out);
 }
