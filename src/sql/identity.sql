@@ -78,13 +78,7 @@ SELECT nt.named_task_uuid, nt.configuration -> 'default_context' AS default_cont
    AND nt.version = $16
    AND NOT EXISTS (
        SELECT FROM unnest($17::text[], $18::text[]) AS i (name, system)
-        WHERE NOT EXISTS (
-              SELECT FROM {schema}.tasker_named_steps np
-               WHERE np.name = i.name
-                 AND np.dependent_system_uuid = (SELECT ds.dependent_system_uuid
-                                                   FROM {schema}.tasker_dependent_systems ds
-                                                  WHERE ds.name = i.system)
-              OFFSET 0))
+        WHERE {no_named_step})
 
 -- The same for a workflow, whose type is still the one that has been read.
 -- name: workflow_create__identified writes one made_task ({new_task}, namespace_name text, name text, version text,

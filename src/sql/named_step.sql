@@ -5,6 +5,16 @@
 --   created_at timestamp, updated_at timestamp)
 -- columns: resolved_step (n int4, named_step_uuid uuid)
 
+-- OFFSET 0 keeps the look-up of one name what it is: flattened into the join it was planned by system alone, and every
+-- name was compared with all names of its system.
+-- part: no_named_step (i: name, system)
+NOT EXISTS (
+    SELECT FROM {schema}.tasker_named_steps np
+     WHERE np.name = i.name
+       AND np.dependent_system_uuid = (SELECT ds.dependent_system_uuid
+                                         FROM {schema}.tasker_dependent_systems ds WHERE ds.name = i.system)
+    OFFSET 0)
+
 -- name: named_step_get reads one named_step (named_step_uuid uuid)
 SELECT {np.named_step}
   FROM {schema}.tasker_named_steps np

@@ -35,9 +35,9 @@ SELECT {tr.task_transition}
    AND ($8 IS NULL OR tr.created_at >= $8)
    AND ($9 IS NULL OR tr.created_at < $9)
 
--- By owner and place: the position is a pair of these, since its row may have been pruned by now. The place is sort_key
--- and, for rows that share one, the lower half of the time; src/statement/page.c reckons the same.
--- part: task_transition_place (tr)
+-- Histories go by owner and place: a position is a pair of these, since its row may have been pruned by now. The place
+-- is sort_key and, for rows that share one, the lower half of the time; src/statement/page.c reckons the same.
+-- part: transition_place (tr: a row of a history)
 (tr.sort_key * 4294967296 + ((extract(epoch FROM tr.created_at) * 1000000)::int8 & 4294967295))
 
 -- name: task_transition_query reads many task_transition ({task_transition_filter}, {page})
@@ -49,11 +49,11 @@ SELECT {tr.task_transition}
             WHEN 1 THEN tr.task_transition_uuid < $10
             ELSE tr.task_uuid >= $10
                  AND (tr.task_uuid > $10
-                      OR CASE $12 WHEN 2 THEN {task_transition_place} > $11
-                                  ELSE {task_transition_place} < $11 END) END)
+                      OR CASE $12 WHEN 2 THEN {transition_place} > $11
+                                  ELSE {transition_place} < $11 END) END)
  ORDER BY CASE WHEN $12 IN (2, 3) THEN tr.task_uuid END, CASE WHEN $12 = 2 THEN tr.sort_key END,
-          CASE WHEN $12 = 2 THEN {task_transition_place} END,
-          CASE WHEN $12 = 3 THEN {task_transition_place} END DESC,
+          CASE WHEN $12 = 2 THEN {transition_place} END,
+          CASE WHEN $12 = 3 THEN {transition_place} END DESC,
           CASE WHEN $12 = 1 THEN tr.task_transition_uuid END DESC, tr.task_transition_uuid
  LIMIT $13;
 

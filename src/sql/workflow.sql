@@ -3,9 +3,6 @@
 -- history, or does nothing: because the task is there already (a resend, or one of this identity) or because its type
 -- is not registered. All others are gated by that row, whose key only this very try has, so they do nothing then,
 -- either.
---
--- OFFSET 0 keeps the look-up of one name what it is: flattened into the join it was planned by system alone, and every
--- name was compared with all names of its system.
 
 -- Names are given when they may be missing.
 -- name: workflow_create writes one made_task ({new_task}, namespace_name text, name text, version text,
@@ -16,25 +13,13 @@ WITH kind AS (
 SELECT true AS made, m.task_uuid::uuid AS task_uuid
   FROM made m;
 
--- A name that has gone since it was looked for is NULL and refuses the whole.
--- name: workflow_create__steps writes none (task_uuid uuid, transition_uuid uuid, step_uuids uuid[], transition_uuids uuid[], names text[], systems text[], retryables bool[], skippables bool[], retry_limits int4[], inputs jsonb[])
-WITH input AS MATERIALIZED (
-    SELECT i.*, np.named_step_uuid, made.created_at AS now
-      FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::bool[], $8::bool[], $9::int4[], $10::jsonb[])
-           AS i (step_uuid, transition_uuid, name, system, retryable, skippable, retry_limit, inputs)
-      JOIN {schema}.tasker_task_transitions made ON made.task_transition_uuid = $2 AND made.task_uuid = $1
-      LEFT JOIN {schema}.tasker_dependent_systems ds ON ds.name = i.system
-      LEFT JOIN LATERAL (
-           SELECT np.named_step_uuid
-             FROM {schema}.tasker_named_steps np
-            WHERE np.dependent_system_uuid = ds.dependent_system_uuid AND np.name = i.name
-           OFFSET 0) np ON true
-), steps AS (
+-- part: steps_made (input: steps of tasks, with their names found and the time)
+steps AS (
     INSERT INTO {schema}.tasker_workflow_steps
            (workflow_step_uuid, task_uuid, named_step_uuid, retryable, retry_limit, in_process, processed, inputs,
             skippable, created_at, updated_at)
-    SELECT i.step_uuid, $1, i.named_step_uuid, i.retryable, i.retry_limit, false, false, i.inputs, i.skippable, i.now,
-           i.now
+    SELECT i.step_uuid, i.task_uuid, i.named_step_uuid, i.retryable, i.retry_limit, false, false, i.inputs, i.skippable,
+           i.now, i.now
       FROM input i
      ORDER BY i.step_uuid
 )
@@ -42,7 +27,25 @@ INSERT INTO {schema}.tasker_workflow_step_transitions
        (workflow_step_transition_uuid, workflow_step_uuid, to_state, sort_key, most_recent, created_at, updated_at)
 SELECT i.transition_uuid, i.step_uuid, 'pending', 1, true, i.now, i.now
   FROM input i
- ORDER BY i.step_uuid;
+ ORDER BY i.step_uuid
+
+-- part: step_named (ds: a system; i: name)
+LEFT JOIN LATERAL (
+       SELECT np.named_step_uuid
+         FROM {schema}.tasker_named_steps np
+        WHERE np.dependent_system_uuid = ds.dependent_system_uuid AND np.name = i.name
+       OFFSET 0) np ON true
+
+-- A name that has gone since it was looked for is NULL and refuses the whole.
+-- name: workflow_create__steps writes none (task_uuid uuid, transition_uuid uuid, step_uuids uuid[], transition_uuids uuid[], names text[], systems text[], retryables bool[], skippables bool[], retry_limits int4[], inputs jsonb[])
+WITH input AS MATERIALIZED (
+    SELECT i.*, $1 AS task_uuid, np.named_step_uuid, made.created_at AS now
+      FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::bool[], $8::bool[], $9::int4[], $10::jsonb[])
+           AS i (step_uuid, transition_uuid, name, system, retryable, skippable, retry_limit, inputs)
+      JOIN {schema}.tasker_task_transitions made ON made.task_transition_uuid = $2 AND made.task_uuid = $1
+      LEFT JOIN {schema}.tasker_dependent_systems ds ON ds.name = i.system
+      {step_named}
+), {steps_made};
 
 -- name: workflow_create__edges writes none (task_uuid uuid, transition_uuid uuid, edge_uuids uuid[], from_uuids uuid[], to_uuids uuid[], names text[])
 INSERT INTO {schema}.tasker_workflow_step_edges
@@ -70,13 +73,7 @@ SELECT EXISTS (SELECT FROM {schema}.tasker_named_tasks nt
                 WHERE ns.name = $1 AND nt.name = $2 AND nt.version = $3) AS task_registered,
        (SELECT min(i.n) - 1
           FROM unnest($4::text[], $5::text[]) WITH ORDINALITY AS i (name, system, n)
-         WHERE NOT EXISTS (
-               SELECT FROM {schema}.tasker_named_steps np
-                WHERE np.name = i.name
-                  AND np.dependent_system_uuid = (SELECT ds.dependent_system_uuid
-                                                    FROM {schema}.tasker_dependent_systems ds
-                                                   WHERE ds.name = i.system)
-               OFFSET 0))::int8 AS first_missing;
+         WHERE {no_named_step})::int8 AS first_missing;
 
 -- name: workflow_load reads one task_details (task_uuid uuid)
 SELECT {t.task}, {d.task_details}

@@ -24,12 +24,7 @@ SELECT max(w.n) FROM unnest($1) WITH ORDINALITY AS w (task_uuid, n) GROUP BY w.t
 -- part: workflow_many_missing ($6, $7: names, systems)
 SELECT i.n
   FROM unnest($6, $7) WITH ORDINALITY AS i (name, system, n)
- WHERE NOT EXISTS (
-       SELECT FROM {schema}.tasker_named_steps np
-        WHERE np.name = i.name
-          AND np.dependent_system_uuid = (SELECT ds.dependent_system_uuid
-                                            FROM {schema}.tasker_dependent_systems ds WHERE ds.name = i.system)
-       OFFSET 0)
+ WHERE {no_named_step}
 
 -- name: workflow_create_many writes none (task_uuids uuid[], transition_uuids uuid[], namespace_names text[],
 --   names text[], versions text[], step_names text[], step_systems text[], has_requested_ats bool[], requested_ats timestamp[],
@@ -67,34 +62,17 @@ SELECT w.transition_uuid, m.task_uuid, 'pending', 1, true, m.created_at, m.creat
 --   step_uuids uuid[], transition_uuids uuid[], names text[], systems text[], retryables bool[], skippables bool[], retry_limits int4[],
 --   inputs jsonb[])
 WITH named AS MATERIALIZED (
-    SELECT k.name, k.system, np.named_step_uuid
-      FROM (SELECT DISTINCT i.name, i.system FROM unnest($6, $7) AS i (name, system)) k
-      LEFT JOIN {schema}.tasker_dependent_systems ds ON ds.name = k.system
-      LEFT JOIN LATERAL (
-           SELECT np.named_step_uuid
-             FROM {schema}.tasker_named_steps np
-            WHERE np.dependent_system_uuid = ds.dependent_system_uuid AND np.name = k.name
-           OFFSET 0) np ON true
+    SELECT i.name, i.system, np.named_step_uuid
+      FROM (SELECT DISTINCT k.name, k.system FROM unnest($6, $7) AS k (name, system)) i
+      LEFT JOIN {schema}.tasker_dependent_systems ds ON ds.name = i.system
+      {step_named}
 ), input AS MATERIALIZED (
     SELECT i.*, named.named_step_uuid, made.created_at AS now
       FROM unnest($3, $4, $5, $6, $7, $8, $9, $10, $11)
            AS i (task_uuid, step_uuid, transition_uuid, name, system, retryable, skippable, retry_limit, inputs)
       JOIN {schema}.tasker_task_transitions made ON made.task_transition_uuid = $2 AND made.task_uuid = $1
       LEFT JOIN named USING (name, system)
-), steps AS (
-    INSERT INTO {schema}.tasker_workflow_steps
-           (workflow_step_uuid, task_uuid, named_step_uuid, retryable, retry_limit, in_process, processed, inputs,
-            skippable, created_at, updated_at)
-    SELECT i.step_uuid, i.task_uuid, i.named_step_uuid, i.retryable, i.retry_limit, false, false, i.inputs, i.skippable,
-           i.now, i.now
-      FROM input i
-     ORDER BY i.step_uuid
-)
-INSERT INTO {schema}.tasker_workflow_step_transitions
-       (workflow_step_transition_uuid, workflow_step_uuid, to_state, sort_key, most_recent, created_at, updated_at)
-SELECT i.transition_uuid, i.step_uuid, 'pending', 1, true, i.now, i.now
-  FROM input i
- ORDER BY i.step_uuid;
+), {steps_made};
 
 -- Why nothing was made. Items count from 0.
 -- columns: many_stop (stored int8, taken int8, unregistered int8, missing int8)

@@ -42,11 +42,6 @@ SELECT {tr.workflow_step_transition}
    AND ($11 IS NULL OR tr.created_at >= $11)
    AND ($12 IS NULL OR tr.created_at < $12)
 
--- By owner and place: the position is a pair of these, since its row may have been pruned by now. The place is sort_key
--- and, for rows that share one, the lower half of the time; src/statement/page.c reckons the same.
--- part: workflow_step_transition_place (tr)
-(tr.sort_key * 4294967296 + ((extract(epoch FROM tr.created_at) * 1000000)::int8 & 4294967295))
-
 -- name: workflow_step_transition_query reads many workflow_step_transition ({workflow_step_transition_filter}, {page})
 SELECT {tr.workflow_step_transition}
   FROM {workflow_step_transitions} tr
@@ -56,11 +51,11 @@ SELECT {tr.workflow_step_transition}
             WHEN 1 THEN tr.workflow_step_transition_uuid < $13
             ELSE tr.workflow_step_uuid >= $13
                  AND (tr.workflow_step_uuid > $13
-                      OR CASE $15 WHEN 2 THEN {workflow_step_transition_place} > $14
-                                  ELSE {workflow_step_transition_place} < $14 END) END)
+                      OR CASE $15 WHEN 2 THEN {transition_place} > $14
+                                  ELSE {transition_place} < $14 END) END)
  ORDER BY CASE WHEN $15 IN (2, 3) THEN tr.workflow_step_uuid END, CASE WHEN $15 = 2 THEN tr.sort_key END,
-          CASE WHEN $15 = 2 THEN {workflow_step_transition_place} END,
-          CASE WHEN $15 = 3 THEN {workflow_step_transition_place} END DESC,
+          CASE WHEN $15 = 2 THEN {transition_place} END,
+          CASE WHEN $15 = 3 THEN {transition_place} END DESC,
           CASE WHEN $15 = 1 THEN tr.workflow_step_transition_uuid END DESC, tr.workflow_step_transition_uuid
  LIMIT $16;
 
