@@ -11,17 +11,15 @@
  * limit.
  */
 #include <getopt.h>
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
-#include <tasker/schema.h>
 #include <tasker/workflow.h>
 
 #include "create_copy.h"
+#include "database.h"
+#include "figures.h"
 #include "shape.h"
 
 enum { MOST_REPS = 99, WARM_UPS = 7 };
@@ -31,56 +29,17 @@ static const double limit = 1.5, stretch = 1.15;
 typedef enum side { FIRST_CALL, REGISTERED, COPY, SIDES } side; /* FIRST_CALL: the definition comes along */
 
 typedef struct bench {
-    char database[64], conninfo[1024], home[1024];
     tasker_db *db;
     PGconn *conn;
     size_t reps;
     bool check, large, sync, failed;
 } bench;
 
-static void die(const char *what, const char *why)
+static void open_bench(bench *b, const char *home)
 {
-    fprintf(stderr, "create_workflow: %s: %s\n", what, why);
-    exit(2);
-}
-
-static void expect(const bench *b, tasker_status status, const char *what)
-{
-    if (status != TASKER_OK)
-        die(what, tasker_db_error(b->db)->message);
-}
-
-/* ---- a database for the run ---- */
-
-static void run_at_home(const bench *b, const char *verb, const char *rest)
-{
-    char sql[256];
-    PGconn *conn = PQconnectdb(b->home);
-    snprintf(sql, sizeof sql, "%s DATABASE \"%s\" %s", verb, b->database, rest);
-    PGresult *result = PQexec(conn, sql);
-    if (PQresultStatus(result) != PGRES_COMMAND_OK)
-        die(sql, PQerrorMessage(conn));
-    PQclear(result);
-    PQfinish(conn);
-}
-
-static void open_bench(bench *b)
-{
-    static const tasker_db_options installer = {.any_schema = true};
-    static const tasker_db_options options = {.limits = {.steps = 100000, .depth = 100000}};
-    tasker_error error;
-    snprintf(b->database, sizeof b->database, "tasker_bench_%ld", (long)getpid());
-    snprintf(b->conninfo, sizeof b->conninfo, "%.900s dbname='%s'", b->home, b->database);
-    run_at_home(b, "CREATE", "");
-    if (!b->sync)
-        run_at_home(b, "ALTER", "SET synchronous_commit = off");
-    if (tasker_db_open(tasker_text_of(b->conninfo), &installer, &error, &b->db) != TASKER_OK)
-        die("open", error.message);
-    expect(b, tasker_schema_install(b->db, NULL), "install");
-    tasker_db_close(b->db);
-    if (tasker_db_open(tasker_text_of(b->conninfo), &options, &error, &b->db) != TASKER_OK)
-        die("open", error.message);
-    b->conn = PQconnectdb(b->conninfo);
+    create_database(home, b->sync ? NULL : "SET synchronous_commit = off");
+    b->db = open_database(&(tasker_limits){.steps = 100000, .depth = 100000});
+    b->conn = PQconnectdb(conninfo);
     if (PQstatus(b->conn) != CONNECTION_OK)
         die("connect", PQerrorMessage(b->conn));
 }
@@ -89,41 +48,22 @@ static void close_bench(bench *b)
 {
     tasker_db_close(b->db);
     PQfinish(b->conn);
-    run_at_home(b, "DROP", "WITH (FORCE)");
+    drop_database();
 }
 
 /* ---- one measurement ---- */
 
-static double now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
-
 static double run_side(const bench *b, side which, const shape *s, const copy_names *names)
 {
     tasker_workflow_input input = {.definition = &s->definition, .registered = which == REGISTERED};
-    double began = now_ms();
+    double began = now_ns(CLOCK_MONOTONIC);
     if (which == COPY) {
         if (!copy_workflow(b->conn, s, names))
             die("copy", PQerrorMessage(b->conn));
     } else {
-        expect(b, tasker_workflow_create(b->db, &input, NULL), "create");
+        expect_ok(b->db, tasker_workflow_create(b->db, &input, NULL), "create");
     }
-    return now_ms() - began;
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t count)
-{
-    qsort(values, count, sizeof *values, compare);
-    return count % 2 == 1 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+    return (now_ns(CLOCK_MONOTONIC) - began) / 1e6;
 }
 
 static void measure(bench *b, shape_kind kind, const char *name, size_t steps)
@@ -135,7 +75,8 @@ static void measure(bench *b, shape_kind kind, const char *name, size_t steps)
     size_t warm_ups = steps > 1000 ? 2 : WARM_UPS;
     if (!shape_make(&s, kind, name, steps, 3))
         die("shape", "out of memory");
-    expect(b, tasker_workflow_create(b->db, &(tasker_workflow_input){.definition = &s.definition}, NULL), "register");
+    expect_ok(b->db, tasker_workflow_create(b->db, &(tasker_workflow_input){.definition = &s.definition}, NULL),
+              "register");
     if (!copy_find_names(b->conn, &s, &names))
         die("names", PQerrorMessage(b->conn));
     for (size_t rep = 0; rep < warm_ups + b->reps; rep++)
@@ -146,7 +87,7 @@ static void measure(bench *b, shape_kind kind, const char *name, size_t steps)
                 took[which][rep - warm_ups] = ms;
         }
     for (size_t i = 0; i < SIDES; i++)
-        medians[i] = median(took[i], b->reps);
+        medians[i] = median_of(took[i], b->reps);
     double ratio = medians[FIRST_CALL] / medians[COPY];
     printf("%-10s %6zu  %9.2f %9.2f %9.2f   %5.2f %5.2f   min %5.2f%s\n", name, steps, medians[FIRST_CALL],
            medians[REGISTERED], medians[COPY], ratio, medians[REGISTERED] / medians[COPY],
@@ -162,7 +103,8 @@ static void measure(bench *b, shape_kind kind, const char *name, size_t steps)
 
 /* ---- the run ---- */
 
-static void read_options(bench *b, int argc, char **argv)
+/* The given database. */
+static const char *read_options(bench *b, int argc, char **argv)
 {
     static const struct option options[] = {
         {"check", no_argument, NULL, 'c'},
@@ -183,15 +125,14 @@ static void read_options(bench *b, int argc, char **argv)
     }
     if (b->reps < 1 || b->reps > MOST_REPS)
         die("--reps", "1 to 99");
-    snprintf(b->home, sizeof b->home, "%s", optind < argc ? argv[optind] : "");
+    return optind < argc ? argv[optind] : "";
 }
 
 int main(int argc, char **argv)
 {
     static const size_t sizes[] = {10, 100, 1000, 10000};
     bench b = {0};
-    read_options(&b, argc, argv);
-    open_bench(&b);
+    open_bench(&b, read_options(&b, argc, argv));
     printf("%-10s %6s  %9s %9s %9s   %5s %5s   medians of %zu in ms; limit %.2f, stretch %.2f\n", "", "steps", "create",
            "registrd", "COPY", "ratio", "regd", b.reps, limit, stretch);
     for (size_t i = 0; i < (b.large ? 4 : 3); i++) {

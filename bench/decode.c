@@ -16,52 +16,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "shape.h"
 #include "statements.h"
-#include "tasker/schema.h"
 
 enum { TASKS = 100000 };
 
 static const double row_limit = 150, text_limit = 1 / 7.0;
-static char database[64], home[1024], conninfo[1024];
-
-void die(const char *what, const char *why)
-{
-    fprintf(stderr, "decode: %s: %s\n", what, why);
-    exit(2);
-}
-
-void expect(const bench *b, tasker_status status, const char *what)
-{
-    if (status != TASKER_OK)
-        die(what, tasker_db_error(b->db)->message);
-}
-
-double now_ns(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 double best(samples *s)
 {
-    qsort(s->at, s->count, sizeof *s->at, compare);
-    return s->at[0];
+    return quantile(s->at, s->count, 0);
 }
 
 double median(samples *s)
 {
-    qsort(s->at, s->count, sizeof *s->at, compare);
-    return s->at[s->count / 2];
+    return median_of(s->at, s->count);
 }
 
 void judge(bench *b, double value, double limit)
@@ -73,23 +43,6 @@ void judge(bench *b, double value, double limit)
 
 /* ---- a database for the run ---- */
 
-static void run(PGconn *conn, const char *sql)
-{
-    PGresult *result = PQexec(conn, sql);
-    if (PQresultStatus(result) != PGRES_COMMAND_OK)
-        die(sql, PQerrorMessage(conn));
-    PQclear(result);
-}
-
-static void run_at_home(const char *verb, const char *rest)
-{
-    char sql[256];
-    PGconn *conn = PQconnectdb(home);
-    snprintf(sql, sizeof sql, "%s DATABASE \"%s\" %s", verb, database, rest);
-    run(conn, sql);
-    PQfinish(conn);
-}
-
 /* No column is NULL. */
 static const char fill[] =
     "INSERT INTO tasker_tasks SELECT uuid_generate_v7(), named_task_uuid, i %% 2 = 0, t, t, 'initiator ' || i,"
@@ -99,30 +52,25 @@ static const char fill[] =
     " FROM tasker_named_tasks, generate_series(1, %d) i, LATERAL (SELECT timestamp '2026-01-02 03:04:05.678901' +"
     " i * interval '1.234567 second' AS t) times";
 
-static void open_bench(bench *b)
+static void open_bench(bench *b, const char *home)
 {
-    static const tasker_db_options options = {.any_schema = true};
     char sql[sizeof fill + 16];
-    tasker_error error;
     shape s;
     const tasker_workflow_ids *ids;
-    snprintf(database, sizeof database, "tasker_bench_%ld", (long)getpid());
-    snprintf(conninfo, sizeof conninfo, "%.900s dbname='%s'", home, database);
-    run_at_home("CREATE", "");
-    if (tasker_db_open(tasker_text_of(conninfo), &options, &error, &b->db) != TASKER_OK)
-        die("open", error.message);
-    expect(b, tasker_schema_install(b->db, NULL), "install");
+    create_database(home, NULL);
+    b->db = open_database(NULL);
     if (!shape_make(&s, SHAPE_FORK_JOIN, "bench", 100, 3))
         die("shape", "out of memory");
-    expect(b, tasker_workflow_create(b->db, &(tasker_workflow_input){.definition = &s.definition}, &ids), "create");
+    expect_ok(b->db, tasker_workflow_create(b->db, &(tasker_workflow_input){.definition = &s.definition}, &ids),
+              "create");
     b->task_uuid = ids->task_uuid;
     memcpy(b->steps, ids->workflow_step_uuids, sizeof b->steps);
     tasker_free(ids);
     shape_free(&s);
     snprintf(sql, sizeof sql, fill, TASKS);
     PGconn *conn = PQconnectdb(conninfo);
-    run(conn, sql);
-    run(conn, "VACUUM ANALYZE");
+    tell(conn, sql);
+    tell(conn, "VACUUM ANALYZE");
     PQfinish(conn);
 }
 
@@ -133,7 +81,7 @@ static void query(bench *b)
 {
     static const tasker_task_filter filter = {.source_system = TASKER_TEXT("bench/decode")};
     const tasker_tasks *tasks;
-    expect(b, tasker_task_query(b->db, &filter, &(tasker_page){.limit = b->rows}, &tasks), "task_query");
+    expect_ok(b->db, tasker_task_query(b->db, &filter, &(tasker_page){.limit = b->rows}, &tasks), "task_query");
     tasker_free(tasks);
 }
 
@@ -267,9 +215,8 @@ int main(int argc, char **argv)
     }
     if (b.slices < 1 || b.slices > MOST_SLICES)
         die("--slices", "1 to 10000");
-    snprintf(home, sizeof home, "%s", optind < argc ? argv[optind] : "");
-    open_bench(&b);
-    measure_stream(&b, conninfo); /* first: what is measured later leaves memory behind */
+    open_bench(&b, optind < argc ? argv[optind] : "");
+    measure_stream(&b); /* first: what is measured later leaves memory behind */
     printf("\ntask_query, the client's CPU in ns a row\n%13s %4s %6s   %6s %6s   %s\n", "", "ours", "best", "libpq",
            "best", "ratio  of bests");
     measure_query(&b, 1000);
@@ -283,6 +230,6 @@ int main(int argc, char **argv)
     measure_rows(&b, 100);
     measure_rows(&b, 1000);
     tasker_db_close(b.db);
-    run_at_home("DROP", "WITH (FORCE)");
+    drop_database();
     return check && b.failed ? 1 : 0;
 }

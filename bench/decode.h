@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What the files of the decode bench share. */
 #pragma once
-#include <libpq-fe.h>
-#include <time.h>
-
+#include "database.h"
+#include "figures.h"
 #include "tasker/task.h"
 
 enum { MOST_SLICES = 10000 };
@@ -21,9 +20,6 @@ typedef struct bench {
     tasker_uuid task_uuid, steps[100];
 } bench;
 
-void die(const char *what, const char *why);
-void expect(const bench *b, tasker_status status, const char *what);
-double now_ns(clockid_t clock);
 double best(samples *s);
 double median(samples *s);
 
@@ -40,4 +36,4 @@ void bare_free(bare *s);
 bool decode_text(const PGresult *result, tasker_task *rows);
 
 void measure_reads(bench *b);
-void measure_stream(bench *b, const char *conninfo);
+void measure_stream(bench *b);

@@ -79,24 +79,24 @@ void bare_free(bare *s)
 static void get_task(bench *b)
 {
     const tasker_task *task;
-    expect(b, tasker_task_get(b->db, &b->task_uuid, &task), "task_get");
+    expect_ok(b->db, tasker_task_get(b->db, &b->task_uuid, &task), "task_get");
     tasker_free(task);
 }
 
 static void get_step(bench *b)
 {
     const tasker_workflow_step *step;
-    expect(b, tasker_workflow_step_get(b->db, &b->steps[0], &step), "workflow_step_get");
+    expect_ok(b->db, tasker_workflow_step_get(b->db, &b->steps[0], &step), "workflow_step_get");
     tasker_free(step);
 }
 
 static void find_kind(bench *b)
 {
     const tasker_named_task *found;
-    expect(b,
-           tasker_named_task_find_by_name(b->db, tasker_text_of("shapes"), tasker_text_of("bench"),
-                                          tasker_text_of(NULL), &found),
-           "named_task_find_by_name");
+    expect_ok(b->db,
+              tasker_named_task_find_by_name(b->db, tasker_text_of("shapes"), tasker_text_of("bench"),
+                                             tasker_text_of(NULL), &found),
+              "named_task_find_by_name");
     if (found == NULL)
         die("named_task_find_by_name", "none");
     tasker_free(found);
@@ -105,20 +105,20 @@ static void find_kind(bench *b)
 static void get_states(bench *b)
 {
     tasker_state states[100];
-    expect(b, tasker_workflow_step_get_states(b->db, b->steps, 100, states), "workflow_step_get_states");
+    expect_ok(b->db, tasker_workflow_step_get_states(b->db, b->steps, 100, states), "workflow_step_get_states");
 }
 
 static void query_page(bench *b)
 {
     const tasker_tasks *tasks;
-    expect(b, tasker_task_query(b->db, NULL, NULL, &tasks), "task_query");
+    expect_ok(b->db, tasker_task_query(b->db, NULL, NULL, &tasks), "task_query");
     tasker_free(tasks);
 }
 
 static void query_details(bench *b)
 {
     const tasker_task_detail_list *tasks;
-    expect(b, tasker_task_query_details(b->db, NULL, NULL, &tasks), "task_query_details");
+    expect_ok(b->db, tasker_task_query_details(b->db, NULL, NULL, &tasks), "task_query_details");
     tasker_free(tasks);
 }
 

@@ -26,9 +26,9 @@ static double stream(bench *b, size_t *rows, double *growth)
     tasker_cursor *cursor;
     const tasker_task *task;
     double began = now_ns(CLOCK_PROCESS_CPUTIME_ID), first = 0;
-    expect(b, tasker_task_stream(b->db, NULL, NULL, &cursor), "task_stream");
+    expect_ok(b->db, tasker_task_stream(b->db, NULL, NULL, &cursor), "task_stream");
     for (*rows = 0;; ++*rows) {
-        expect(b, tasker_task_next(cursor, &task), "task_next");
+        expect_ok(b->db, tasker_task_next(cursor, &task), "task_next");
         if (task == NULL)
             break;
         if (growth != NULL && *rows % 1000 == 500 && *rows > 1000) {
@@ -59,7 +59,7 @@ static double drain(PGconn *conn, size_t *rows)
     return took;
 }
 
-void measure_stream(bench *b, const char *conninfo)
+void measure_stream(bench *b)
 {
     static samples took[2], ratios;
     size_t rows, copied;

@@ -9,20 +9,18 @@
  * off. They run by turns, each on a new task; medians are compared. Makes a database of its own and drops it again.
  */
 #include <getopt.h>
-#include <libpq-fe.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "database.h"
 #include "db/prepared.h"
+#include "figures.h"
 #include "shape.h"
 #include "statements.h"
 #include "tasker/lease.h"
-#include "tasker/schema.h"
 
 enum { MOST_REPS = 99, MOST_WORKERS = 8, WARM_UPS = 2, KEY_SIZE = TASKER_UUID_TEXT_SIZE + 2 };
 
@@ -46,36 +44,9 @@ typedef struct worker {
     drain *d;
 } worker;
 
-static char database[64], home[1024], conninfo[1024];
 static size_t reps = 15, width = 200;
 static tasker_db *db;
 static worker workers[MOST_WORKERS];
-
-static void die(const char *what, const char *why)
-{
-    fprintf(stderr, "step_write: %s: %s\n", what, why);
-    exit(2);
-}
-
-static void expect(tasker_status status, const char *what)
-{
-    if (status != TASKER_OK)
-        die(what, tasker_db_error(db)->message);
-}
-
-/* ---- a database for the run ---- */
-
-static void run_at_home(const char *verb, const char *rest)
-{
-    char sql[256];
-    PGconn *conn = PQconnectdb(home);
-    snprintf(sql, sizeof sql, "%s DATABASE \"%s\" %s", verb, database, rest);
-    PGresult *result = PQexec(conn, sql);
-    if (PQresultStatus(result) != PGRES_COMMAND_OK)
-        die(sql, PQerrorMessage(conn));
-    PQclear(result);
-    PQfinish(conn);
-}
 
 static void open_worker(worker *w)
 {
@@ -94,17 +65,10 @@ static void open_worker(worker *w)
         die("pipeline", PQerrorMessage(w->conn));
 }
 
-static void open_bench(void)
+static void open_bench(const char *home)
 {
-    tasker_error error;
-    tasker_db_options options = {.any_schema = true, .limits = {.steps = 100000}};
-    snprintf(database, sizeof database, "tasker_bench_%ld", (long)getpid());
-    snprintf(conninfo, sizeof conninfo, "%.900s dbname='%s'", home, database);
-    run_at_home("CREATE", "");
-    run_at_home("ALTER", "SET synchronous_commit = off");
-    if (tasker_db_open(tasker_text_of(conninfo), &options, &error, &db) != TASKER_OK)
-        die("open", error.message);
-    expect(tasker_schema_install(db, NULL), "install");
+    create_database(home, "SET synchronous_commit = off");
+    db = open_database(&(tasker_limits){.steps = 100000});
     for (size_t i = 0; i < MOST_WORKERS; i++)
         open_worker(&workers[i]);
 }
@@ -114,7 +78,7 @@ static void close_bench(void)
     for (size_t i = 0; i < MOST_WORKERS; i++)
         PQfinish(workers[i].conn);
     tasker_db_close(db);
-    run_at_home("DROP", "WITH (FORCE)");
+    drop_database();
 }
 
 /* ---- a worker ---- */
@@ -192,20 +156,14 @@ static void *work(void *context)
 
 /* ---- a measurement ---- */
 
-static double now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
-
 /* A workflow whose first step is done. */
 static const tasker_workflow_ids *make_task(const shape *s)
 {
     const tasker_workflow_ids *ids = NULL;
-    expect(tasker_workflow_create(db, &(tasker_workflow_input){.definition = &s->definition}, &ids), "create");
-    expect(tasker_workflow_step_apply(db, ids->workflow_step_uuids, 1, TASKER_EVENT_RESOLVE_MANUALLY, NULL, NULL),
-           "first step");
+    expect_ok(db, tasker_workflow_create(db, &(tasker_workflow_input){.definition = &s->definition}, &ids), "create");
+    expect_ok(db,
+              tasker_workflow_step_apply(db, ids->workflow_step_uuids, 1, TASKER_EVENT_RESOLVE_MANUALLY, NULL, NULL),
+              "first step");
     return ids;
 }
 
@@ -220,9 +178,9 @@ static double run_drain(const shape *s, size_t count, bool mutex)
             die("thread", "none");
     }
     pthread_barrier_wait(&d.barrier);
-    double began = now_ms();
+    double began = now_ns(CLOCK_MONOTONIC);
     pthread_barrier_wait(&d.barrier);
-    double took = now_ms() - began;
+    double took = (now_ns(CLOCK_MONOTONIC) - began) / 1e6;
     for (size_t i = 0; i < count; i++)
         pthread_join(workers[i].thread, NULL);
     pthread_barrier_destroy(&d.barrier);
@@ -230,12 +188,6 @@ static double run_drain(const shape *s, size_t count, bool mutex)
         die("drain", "not all steps were completed");
     tasker_free(ids);
     return took;
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
 }
 
 static void measure(const shape *s, size_t count)
@@ -250,12 +202,10 @@ static void measure(const shape *s, size_t count)
         if (rep >= WARM_UPS)
             ratios[rep - WARM_UPS] = ms[1] / ms[0];
     }
-    qsort(took[0], reps, sizeof **took, compare);
-    qsort(took[1], reps, sizeof **took, compare);
-    qsort(ratios, reps, sizeof *ratios, compare);
-    double without = took[0][reps / 2], with = took[1][reps / 2], steps = (double)width * 1e3;
+    double without = median_of(took[0], reps), with = median_of(took[1], reps), steps = (double)width * 1e3;
     printf("%7zu  %8.0f %8.0f   %5.2f  %5.2f (%.2f to %.2f)  %5.2f\n", count, steps / without, steps / with,
-           with / without, ratios[reps / 2], ratios[reps / 4], ratios[3 * reps / 4], took[1][0] / took[0][0]);
+           with / without, median_of(ratios, reps), quantile(ratios, reps, 0.25), quantile(ratios, reps, 0.75),
+           took[1][0] / took[0][0]);
     fflush(stdout);
 }
 
@@ -275,8 +225,7 @@ int main(int argc, char **argv)
     }
     if (reps < 1 || reps > MOST_REPS || width < 1 || width > 50000)
         die("arguments", "1 to 99 repetitions, 1 to 50000 steps");
-    snprintf(home, sizeof home, "%s", optind < argc ? argv[optind] : "");
-    open_bench();
+    open_bench(optind < argc ? argv[optind] : "");
     if (!shape_make(&s, SHAPE_FORK_JOIN, "wide", width + 2, 3))
         die("shape", "out of memory");
     printf("%zu steps of one task, taken and completed one by one; medians of %zu, time with / without mutex\n", width,

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <uuid/uuid.h>
 
+#include "figures.h"
 #include "tasker/uuid.h"
 
 #define MOST_ROUNDS 101
@@ -77,20 +78,6 @@ static tasker_uuid ids[BATCH];
 static char texts[BATCH][TASKER_UUID_TEXT_SIZE];
 static _Thread_local tasker_uuid made[BATCH];
 static _Atomic unsigned failures;
-
-static double thread_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
-static double wall_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
 
 static void expect(tasker_status status)
 {
@@ -234,11 +221,11 @@ typedef struct slice {
 
 static slice measure(const bench_row *row)
 {
-    slice it = {.began = wall_ns()};
-    double start = thread_ns();
+    slice it = {.began = now_ns(CLOCK_MONOTONIC)};
+    double start = now_ns(CLOCK_THREAD_CPUTIME_ID);
     row->work(row->per_slice);
-    it.ns = (thread_ns() - start) / (double)row->per_slice;
-    it.ended = wall_ns();
+    it.ns = (now_ns(CLOCK_THREAD_CPUTIME_ID) - start) / (double)row->per_slice;
+    it.ended = now_ns(CLOCK_MONOTONIC);
     return it;
 }
 
@@ -295,13 +282,6 @@ static void measure_by_two(bench_row *row, partner *other)
     }
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double left = *(const double *)a;
-    double right = *(const double *)b;
-    return (left > right) - (left < right);
-}
-
 static void set_slice(bench_row *row)
 {
     row->per_slice = 2000;
@@ -348,9 +328,9 @@ static void run(size_t rounds)
 
 static void *first_call(void *argument)
 {
-    double start = thread_ns();
+    double start = now_ns(CLOCK_THREAD_CPUTIME_ID);
     expect(tasker_uuid_generate(&made[0]));
-    *(double *)argument = thread_ns() - start;
+    *(double *)argument = now_ns(CLOCK_THREAD_CPUTIME_ID) - start;
     return NULL;
 }
 
@@ -365,8 +345,7 @@ static double first_id_us(void)
         }
         pthread_join(thread, NULL);
     }
-    qsort(ns, 201, sizeof(double), by_value);
-    return ns[100] / 1e3;
+    return median_of(ns, 201) / 1e3;
 }
 
 /* 99.9 of 100 single ids take no longer, in microseconds of wall time, the reading of the clock included. */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <uuid/uuid.h>
 
+#include "figures.h"
 #include "tasker/uuid.h"
 
 #define REPEATS 3
@@ -205,24 +206,13 @@ static void measure_insert(key_kind kind, size_t repeat)
     found[kind][INSERT_WAL][repeat] = wal_mb() - wal;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double left = *(const double *)a, right = *(const double *)b;
-    return (left > right) - (left < right);
-}
-
-static double median(key_kind kind, figure which)
-{
-    qsort(found[kind][which], REPEATS, sizeof(double), by_value);
-    return found[kind][which][REPEATS / 2];
-}
-
 static bool print(void)
 {
     bool is_met = true;
     printf("%-26s %10s %18s %18s   must\n", "", kind_names[SERIAL], kind_names[VERSION_7], kind_names[VERSION_4]);
     for (figure f = 0; f < FIGURES; f++) {
-        double serial = median(SERIAL, f), ordered = median(VERSION_7, f), random = median(VERSION_4, f);
+        double serial = median_of(found[SERIAL][f], REPEATS), ordered = median_of(found[VERSION_7][f], REPEATS),
+               random = median_of(found[VERSION_4][f], REPEATS);
         printf("%-26s %10.3f %10.3f (%.2fx) %10.3f (%.2fx)", figures[f].text, serial, ordered, ordered / serial, random,
                random / serial);
         bool is_over = figures[f].must > 0 && ordered / serial > figures[f].must;

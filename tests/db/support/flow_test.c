@@ -3,6 +3,18 @@
 
 /* ---- workflows ---- */
 
+made_flow make_flow_by(tasker_db *db, const tasker_definition *definition)
+{
+    tasker_workflow_input input = {.definition = definition};
+    const tasker_workflow_ids *ids = NULL;
+    assert_status(db, tasker_workflow_create(db, &input, &ids), TASKER_OK);
+    made_flow made = {.task_uuid = ids->task_uuid, .count = ids->step_count};
+    for (size_t i = 0; i < ids->step_count; i++)
+        made.steps[i] = ids->workflow_step_uuids[i];
+    tasker_free(ids);
+    return made;
+}
+
 made_flow make_flow_with(tasker_db *db, const char *steps, const char *edges, const tasker_step_definition *settings)
 {
     static const tasker_step_definition plain;
@@ -19,14 +31,7 @@ made_flow make_flow_with(tasker_db *db, const char *steps, const char *edges, co
         edge[definition.edge_count++] =
             (tasker_edge_definition){.from = (uint32_t)(pair[0] - 'a'), .to = (uint32_t)(pair[1] - 'a')};
     }
-    tasker_workflow_input input = {.definition = &definition};
-    const tasker_workflow_ids *ids = NULL;
-    assert_status(db, tasker_workflow_create(db, &input, &ids), TASKER_OK);
-    made_flow made = {.task_uuid = ids->task_uuid, .count = ids->step_count};
-    for (size_t i = 0; i < ids->step_count; i++)
-        made.steps[i] = ids->workflow_step_uuids[i];
-    tasker_free(ids);
-    return made;
+    return make_flow_by(db, &definition);
 }
 
 made_flow make_flow(tasker_db *db, const char *steps, const char *edges)

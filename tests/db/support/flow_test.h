@@ -19,6 +19,7 @@ typedef struct made_flow {
 /* make_flow(db, "abcd", "ab ac bd cd") is a diamond. settings (may be NULL) is what every step gets, names aside. */
 made_flow make_flow(tasker_db *db, const char *steps, const char *edges);
 made_flow make_flow_with(tasker_db *db, const char *steps, const char *edges, const tasker_step_definition *settings);
+made_flow make_flow_by(tasker_db *db, const tasker_definition *definition);
 
 /* A flow of one step, with the largest number of its starts. */
 made_flow make_flow_limited(tasker_db *db, int32_t retry_limit);

@@ -27,14 +27,7 @@ made_flow make_flow_of(tasker_db *db, const char *namespace_name, const char *na
     assert_true(definition.step_count <= COUNT(step));
     for (size_t i = 0; i < definition.step_count; i++)
         step[i].name = (tasker_text){steps + i, 1};
-    tasker_workflow_input input = {.definition = &definition};
-    const tasker_workflow_ids *ids = NULL;
-    assert_status(db, tasker_workflow_create(db, &input, &ids), TASKER_OK);
-    made_flow made = {.task_uuid = ids->task_uuid, .count = ids->step_count};
-    for (size_t i = 0; i < ids->step_count; i++)
-        made.steps[i] = ids->workflow_step_uuids[i];
-    tasker_free(ids);
-    return made;
+    return make_flow_by(db, &definition);
 }
 
 void empty_database(PGconn *conn)

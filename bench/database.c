@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#include "database.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tasker/schema.h"
+
+char conninfo[1024];
+static char database[64], given[1024];
+
+_Noreturn void die(const char *what, const char *why)
+{
+    fprintf(stderr, "%s: %s\n", what, why);
+    exit(2);
+}
+
+void expect_ok(const tasker_db *db, tasker_status status, const char *what)
+{
+    if (status != TASKER_OK)
+        die(what, tasker_db_error(db)->message);
+}
+
+void tell(PGconn *conn, const char *sql)
+{
+    PGresult *result = PQexec(conn, sql);
+    if (PQresultStatus(result) != PGRES_COMMAND_OK)
+        die(sql, PQerrorMessage(conn));
+    PQclear(result);
+}
+
+static void tell_home(const char *verb, const char *rest)
+{
+    char sql[256];
+    PGconn *conn = PQconnectdb(given);
+    snprintf(sql, sizeof sql, "%s DATABASE \"%s\" %s", verb, database, rest);
+    tell(conn, sql);
+    PQfinish(conn);
+}
+
+void create_database(const char *home, const char *settings)
+{
+    snprintf(given, sizeof given, "%s", home);
+    snprintf(database, sizeof database, "tasker_bench_%ld", (long)getpid());
+    snprintf(conninfo, sizeof conninfo, "%.900s dbname='%s'", given, database);
+    tell_home("CREATE", "");
+    if (settings != NULL)
+        tell_home("ALTER", settings);
+}
+
+void drop_database(void)
+{
+    tell_home("DROP", "WITH (FORCE)");
+}
+
+tasker_db *open_database(const tasker_limits *limits)
+{
+    tasker_db_options options = {.any_schema = true, .limits = limits != NULL ? *limits : (tasker_limits){0}};
+    tasker_error error;
+    tasker_db *db;
+    if (tasker_db_open(tasker_text_of(conninfo), &options, &error, &db) != TASKER_OK)
+        die("open", error.message);
+    expect_ok(db, tasker_schema_install(db, NULL), "install");
+    return db;
+}
