@@ -107,7 +107,7 @@ def programs_compile_against_the_installed_library():
     build = WORK / "build"
     must("meson", "setup", build, ROOT, "--prefix=%s" % PREFIX, "--libdir=lib", "-Dtests=disabled")
     must("meson", "install", "-C", build)
-    for name in ("connect", "create_task", "schema"):
+    for name in ("connect", "create_task", "inspect", "schema"):
         compile_program(name)
     if call("pkg-config", "--exists", "jansson").returncode != 0:
         return tap.missing("libjansson-dev")
@@ -142,6 +142,23 @@ def small_programs_run():
     return ([] if len(created) == 5 and created[4].split() == ["ship_order", "pending"] else ["\n".join(created)]) + \
            ([] if "libtasker" in connected and "  fulfillment\n" in connected else [connected]) + \
            ([] if nowhere.returncode == 1 and "DISCONNECTED" in nowhere.stderr else [told(nowhere)])
+
+
+def inspect_shows_the_database_and_a_task():
+    """Run after create_task, whose task is then the only one."""
+    ready()
+    everything = must(WORK / "inspect")
+    task = re.search(r"active tasks: 1\n  ([0-9a-f-]{36})  pending +\S+  fulfillment/process_order 1.0.0\n", everything)
+    if not task or not re.search(r"^steps +4 +4 +0 ", everything, re.M):
+        return [everything]
+    one = must(WORK / "inspect", "", task[1])
+    path = "  validate_order > reserve_inventory > process_payment > ship_order\n"
+    nobody = call(WORK / "inspect", "", "00000000-0000-7000-8000-000000000000")
+    no_uuid = call(WORK / "inspect", "", "1234")
+    return ([] if one.startswith("pending, has_ready_steps: 0 of 4 steps done, 1 ready, 0 failed\n") and path in one and
+            one.count("Z  ") == 4 else [one]) + \
+           ([] if nobody.returncode == 1 and "NOT_FOUND" in nobody.stderr else [told(nobody)]) + \
+           ([] if no_uuid.returncode == 2 and "1234" in no_uuid.stderr else [told(no_uuid)])
 
 
 def shipped_workflows_complete():
@@ -340,9 +357,10 @@ def other_schema_versions_are_refused():
 
 
 CHECKS = [programs_compile_against_the_installed_library, schema_installs_in_a_new_database, small_programs_run,
-          shipped_workflows_complete, shipped_workflows_complete_with_failures, a_permanent_failure_is_told,
-          a_trace_in_wfformat_completes, killed_run_is_resumed, two_processes_share_a_task, bad_files_are_refused,
-          bad_usage_is_refused, program_of_the_readme_runs, other_schema_versions_are_refused]
+          inspect_shows_the_database_and_a_task, shipped_workflows_complete, shipped_workflows_complete_with_failures,
+          a_permanent_failure_is_told, a_trace_in_wfformat_completes, killed_run_is_resumed,
+          two_processes_share_a_task, bad_files_are_refused, bad_usage_is_refused, program_of_the_readme_runs,
+          other_schema_versions_are_refused]
 
 
 def guarded(check):
