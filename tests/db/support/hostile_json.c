@@ -66,17 +66,6 @@ static void assert_loaded(stage *s, const parameter *p, tasker_uuid key)
     PQclear(result);
 }
 
-static tasker_uuid assert_store(stage *s, const parameter *p, tasker_text json)
-{
-    tasker_uuid key = p->prepare(s, p);
-    tasker_status status = p->store(s, p, &key, json);
-    if (status != TASKER_OK)
-        print_error("%s: %s for %.*s: %s\n", p->name, tasker_status_name(status),
-                    (int)(json.len < 100 ? json.len : 100), json.ptr, tasker_db_error(s->db)->message);
-    assert_int_equal(status, TASKER_OK);
-    return key;
-}
-
 static void check_texts(stage *s, const parameter *p)
 {
     for (size_t i = 0; i < hostile_count; i++) {

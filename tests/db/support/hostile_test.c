@@ -192,7 +192,7 @@ static void assert_stored(stage *s, const parameter *p, tasker_uuid key, const c
     assert_loaded(s, p, key, bytes, length);
 }
 
-static tasker_uuid assert_store(stage *s, const parameter *p, tasker_text text)
+tasker_uuid assert_store(stage *s, const parameter *p, tasker_text text)
 {
     tasker_uuid key = p->prepare(s, p);
     tasker_status status = p->store(s, p, &key, text);

@@ -75,6 +75,9 @@ struct parameter {
 tasker_uuid prepare_member(stage *s, const parameter *p);
 tasker_status store_member(stage *s, const parameter *p, const tasker_uuid *key, tasker_text text);
 
+/* Stores a value that must be stored; the key is the one that prepare or store has made. */
+tasker_uuid assert_store(stage *s, const parameter *p, tasker_text value);
+
 /* Stored byte for byte, or refused, for all texts; at the limit and above it; absent. */
 void check_text_parameter(stage *s, const parameter *p);
 
