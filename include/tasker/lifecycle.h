@@ -36,7 +36,7 @@ typedef struct tasker_outcome {
     int32_t sort_key;                         /* of the current history row */
     int32_t attempts;                         /* of a step: starts so far */
     int32_t unmet_parents;                    /* of a step that may not start */
-    int32_t moved;                            /* history rows written; 0 also for a resend */
+    int32_t moved; /* history rows written, also of steps that went along; 0 also for a resend */
     bool has_next_attempt_at;
     tasker_time next_attempt_at; /* when a failed step can start again, or the first waiting step of a task */
     uint64_t reserved[2];
@@ -67,6 +67,28 @@ TASKER_CALL tasker_task_apply(tasker_db *db, const tasker_uuid *task_uuids, size
                               const tasker_change *change, tasker_outcome *outcomes);
 
 /*
+ * Cancels tasks with all their open steps, in one transaction: each task that moves leaves no step pending, enqueued,
+ * in_progress or in error; done steps stay done. A worker whose step was in progress is not told, but its complete or
+ * fail answers CONFLICT; a step that is just being started is waited for. The claim ends, backoffs are cleared.
+ * moved: one for the task and one for each step. A task that was cancelled before is NOOP, or OK when it still had open
+ * steps (tasker_task_apply touches none): these are cancelled now, and the task gets no new history row. Complete and
+ * resolved tasks are INVALID_TRANSITION. Steps' history rows get keys of the server's; actor, reason and metadata go to
+ * all rows.
+ */
+TASKER_CALL tasker_task_cancel(tasker_db *db, const tasker_uuid *task_uuids, size_t count, const tasker_change *change,
+                               tasker_outcome *outcomes);
+
+/*
+ * Gives tasks in error another try: they go to pending, and with them, in one transaction, their steps in error, as new:
+ * attempts 0, no backoff, no wait after the failure. So do the attempts of pending steps that had used them up. A step
+ * that is not retryable gets one more start. Done and cancelled steps stay as they are: while a cancelled one is among
+ * them the task will be blocked again (tasker_workflow_step_reset). moved: one for the task and one for each step that
+ * was in error. A pending task is NOOP; any other is INVALID_TRANSITION, a result that comes late CONFLICT.
+ */
+TASKER_CALL tasker_task_reset(tasker_db *db, const tasker_uuid *task_uuids, size_t count, const tasker_change *change,
+                              tasker_outcome *outcomes);
+
+/*
  * Closes tasks that have nothing left to do; may be called by anybody at any time, exactly one caller moves the task.
  * All steps done: complete (from pending by way of in_progress). Nothing can ever run again: error, with the ids of
  * the blocked steps in the history row's metadata. Else nothing is written, NOOP, and execution_status says why.
@@ -87,6 +109,27 @@ TASKER_CALL tasker_task_finalize(tasker_db *db, const tasker_uuid *task_uuids, s
  */
 TASKER_CALL tasker_workflow_step_apply(tasker_db *db, const tasker_uuid *workflow_step_uuids, size_t count,
                                        tasker_event event, const tasker_change *change, tasker_outcome *outcomes);
+
+/*
+ * Resolves steps that may be left out: as RESOLVE_MANUALLY, but GUARD_FAILED where the step is not skippable. What
+ * depends on them goes on as if they were complete, without results of theirs.
+ */
+TASKER_CALL tasker_workflow_step_skip(tasker_db *db, const tasker_uuid *workflow_step_uuids, size_t count,
+                                      const tasker_change *change, tasker_outcome *outcomes);
+
+/*
+ * Takes steps back to pending, as if they had never run: from error, complete, resolved_manually and cancelled, of which
+ * no event leads out. Results go, attempts are 0, nothing is waited for. With descendants all steps that depend on them,
+ * over any number of edges, go back as well from these four states; moved counts them. A step that several items of a
+ * call would take along counts for one of them.
+ * GUARD_FAILED: the task is complete, cancelled or resolved; or a child of the step is enqueued, in_progress or (without
+ * descendants) complete; or, with descendants, one of these is enqueued or in_progress. Then nothing of this item moves.
+ * INVALID_TRANSITION: the step itself is enqueued or in_progress. NOOP: it is pending, its descendants are not looked at.
+ * A task in error stays there: tasker_task_reset. Not atomic over items, as everywhere, but over one item and its
+ * descendants.
+ */
+TASKER_CALL tasker_workflow_step_reset(tasker_db *db, const tasker_uuid *workflow_step_uuids, size_t count,
+                                       bool descendants, const tasker_change *change, tasker_outcome *outcomes);
 
 TASKER_END_DECLS
 

@@ -39,7 +39,7 @@ static void add_step_apply(tkr_call *call, tkr_move *m)
     tkr_add_workflow_step_apply(call, m->keys, m->count, m->ids, m->count, sources, source_count,
                                 tasker_text_of(target), starts, expected_sort_key(m),
                                 tasker_text_of(tasker_event_name(m->event)), m->change.actor, m->change.reason,
-                                m->change.metadata);
+                                m->change.metadata, false);
 }
 
 tasker_status tasker_workflow_step_apply(tasker_db *db, const tasker_uuid *workflow_step_uuids, size_t count,

@@ -23,13 +23,21 @@ static const tkr_column moved_columns[] = {
 const tkr_entity tkr_entity_moved = {"moved", sizeof(moved), moved_columns};
 
 static const tkr_column step_look_columns[] = {
-    TKR_COLUMN(tkr_look, found),           TKR_OPTIONAL(tkr_look, own_state),
-    TKR_COLUMN(tkr_look, own_elsewhere),   TKR_OPTIONAL(tkr_look, transition_uuid),
-    TKR_OPTIONAL(tkr_look, from_state),    TKR_OPTIONAL(tkr_look, to_state),
-    TKR_NULLABLE(tkr_look, sort_key),      TKR_NULLABLE(tkr_look, attempts),
-    TKR_NULLABLE(tkr_look, unmet_parents), TKR_NULLABLE(tkr_look, retry_eligible),
-    TKR_NULLABLE(tkr_look, waiting),       TKR_NULLABLE(tkr_look, next_attempt_at),
-    TKR_OPTIONAL(tkr_look, task_state),    TKR_END_COLUMNS,
+    TKR_COLUMN(tkr_look, found),
+    TKR_OPTIONAL(tkr_look, own_state),
+    TKR_COLUMN(tkr_look, own_elsewhere),
+    TKR_OPTIONAL(tkr_look, transition_uuid),
+    TKR_OPTIONAL(tkr_look, from_state),
+    TKR_OPTIONAL(tkr_look, to_state),
+    TKR_NULLABLE(tkr_look, sort_key),
+    TKR_NULLABLE(tkr_look, attempts),
+    TKR_NULLABLE(tkr_look, unmet_parents),
+    TKR_NULLABLE(tkr_look, retry_eligible),
+    TKR_NULLABLE(tkr_look, waiting),
+    TKR_NULLABLE(tkr_look, next_attempt_at),
+    TKR_COLUMN(tkr_look, skippable),
+    TKR_OPTIONAL(tkr_look, task_state),
+    TKR_END_COLUMNS,
 };
 const tkr_entity tkr_entity_step_look = {"step_look", sizeof(tkr_look), step_look_columns};
 

@@ -20,7 +20,8 @@ typedef struct tkr_look {
     bool own_elsewhere;     /* that key belongs to the history of another */
     tasker_uuid transition_uuid;
     tasker_state from_state, to_state;
-    bool has_sort_key, has_attempts, has_unmet_parents, has_retry_eligible, retry_eligible, has_waiting, waiting;
+    bool has_sort_key, has_attempts, has_unmet_parents, has_retry_eligible, retry_eligible, has_waiting, waiting,
+        skippable;
     int32_t sort_key, attempts, unmet_parents;
     int64_t undone_steps, open_steps; /* of a task: those that are not done, and of them those not at their end */
     bool has_next_attempt_at;

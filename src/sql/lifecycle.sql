@@ -109,7 +109,7 @@ SELECT ids.transition_uuid, flip.task_uuid, 'in_progress', 'pending',
  CROSS JOIN LATERAL (SELECT greatest(clock_timestamp() AT TIME ZONE 'UTC', flip.created_at) AS now) n;
 
 -- Any one arrow of the step table but those that leases own. guarded: parents done, retries left, waits over.
--- name: workflow_step_apply writes many moved (workflow_step_uuids uuid[], transition_uuids uuid[], sources text[], target text, guarded bool, expected_sort_key int4?, event text, actor text?, reason text?, metadata jsonb?)
+-- name: workflow_step_apply writes many moved (workflow_step_uuids uuid[], transition_uuids uuid[], sources text[], target text, guarded bool, expected_sort_key int4?, event text, actor text?, reason text?, metadata jsonb?, skippable_only bool)
 WITH cur AS MATERIALIZED (
     SELECT s.workflow_step_uuid, t.workflow_step_transition_uuid, t.to_state, t.sort_key, t.created_at,
            i.transition_uuid
@@ -119,6 +119,7 @@ WITH cur AS MATERIALIZED (
            ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
      WHERE t.to_state = ANY ($3)
        AND ($6 IS NULL OR t.sort_key = $6)
+       AND (s.skippable OR NOT $11)
        AND NOT EXISTS (SELECT FROM {schema}.tasker_workflow_step_transitions o
                         WHERE o.workflow_step_transition_uuid = i.transition_uuid)
        AND (NOT $5
@@ -181,6 +182,7 @@ SELECT s.workflow_step_uuid IS NOT NULL AS found,
        r.retry_eligible AS retry_eligible,
        r.next_retry_at > (now() AT TIME ZONE 'UTC') AS waiting,
        r.next_retry_at::timestamp AS next_attempt_at,
+       coalesce(s.skippable, false) AS skippable,
        coalesce(kt.to_state, CASE WHEN s.task_uuid IS NOT NULL THEN 'pending' END)::text AS task_state
   FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS i (step_uuid, transition_uuid, n)
   LEFT JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid

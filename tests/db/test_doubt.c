@@ -11,7 +11,7 @@
 #include "private_server.h"
 #include "writes.h"
 
-enum { TRIES = 29, PACED = 5 }; /* of each of seven writes: some 200 in each way */
+enum { TRIES = 29, PACED = 5 }; /* of each of eight writes: some 230 in each way */
 
 typedef enum fault_kind { TERMINATE, KILL } fault_kind;
 

@@ -9,6 +9,7 @@ static const nullability_exception exceptions[] = {
     {"lease_take_steps", "attempts", "counted up by the statement itself"},
     {"workflow_step_apply", "from_state", "the row was written from a state that was there"},
     {"task_apply", "from_state", "the same"},
+    {"task_reset", "from_state", "the same"},
     {"task_finalize", "from_state", "the same"},
     {"task_finalize__block", "from_state", "the same"},
     {"workflow_step_apply__look", "transition_uuid", "outer join: a step may have no history"},

@@ -530,7 +530,8 @@ CREATE TABLE {schema}.tasker_schema_versions (
 -- those only. "Now" is the start of the transaction, in UTC whatever the session's time zone.
 --
 -- Waits: the requested backoff counts from the last start, the other from the newest failure: min(2^attempts, 30) s,
--- with 1 for attempts that were never counted. The exponent is cut before it is raised, so nothing overflows.
+-- with 1 for attempts that were never counted. The exponent is cut before it is raised, so nothing overflows. A pending
+-- step whose attempts are 0 again was reset: its failures are over.
 CREATE VIEW {schema}.tasker_step_readiness_status AS
 SELECT s.workflow_step_uuid,
        s.task_uuid,
@@ -569,7 +570,8 @@ SELECT s.workflow_step_uuid,
        SELECT least(power(2, least(greatest(coalesce(s.attempts, 1), 0), 5)), 30)::integer AS seconds) b
  CROSS JOIN LATERAL (
        SELECT greatest(s.last_attempted_at + s.backoff_request_seconds * interval '1 second',
-                       f.last_failure_at + b.seconds * interval '1 second')::timestamp AS next_retry_at) w
+                       CASE WHEN s.attempts = 0 AND c.state = 'pending' THEN NULL ELSE f.last_failure_at END
+                           + b.seconds * interval '1 second')::timestamp AS next_retry_at) w
  CROSS JOIN LATERAL (
        SELECT count(DISTINCT g.from_step_uuid)::integer AS total_parents,
               (count(DISTINCT g.from_step_uuid)

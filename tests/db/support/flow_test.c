@@ -222,6 +222,16 @@ const char *task_state(PGconn *conn, tasker_uuid task_uuid)
                text_of(task_uuid));
 }
 
+long open_steps(PGconn *conn, tasker_uuid task_uuid)
+{
+    return ask_number(conn,
+                      "SELECT count(*) FROM tasker_workflow_steps s LEFT JOIN tasker_workflow_step_transitions t"
+                      "    ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent"
+                      " WHERE s.task_uuid = '%s'"
+                      "   AND coalesce(t.to_state, 'pending') NOT IN ('complete', 'cancelled', 'resolved_manually')",
+                      text_of(task_uuid));
+}
+
 const char *step_row(PGconn *conn, tasker_uuid workflow_step_uuid)
 {
     return ask(conn,

@@ -65,6 +65,9 @@ const char *task_history(PGconn *conn, tasker_uuid task_uuid);
 const char *step_state(PGconn *conn, tasker_uuid workflow_step_uuid);
 const char *task_state(PGconn *conn, tasker_uuid task_uuid);
 
+/* Steps of the task that are not at their end. */
+long open_steps(PGconn *conn, tasker_uuid task_uuid);
+
 /*
  * What a row says beside its history, "processed attempts=1 backoff=4 results={}" or "complete claimed"; "" is a new
  * one. Contradictions (processed without processed_at) come out as words of their own.

@@ -87,6 +87,16 @@ static tasker_status send_finalize(tasker_db *db, attempt *a)
     return tasker_task_finalize(db, &a->task_uuid, 1, NULL, &a->outcome);
 }
 
+static void prepare_open(tasker_db *db, attempt *a)
+{
+    assert_status(db, create(db, a, SHAPE_FORK_JOIN, CREATED_STEPS), TASKER_OK);
+}
+
+static tasker_status send_cancel(tasker_db *db, attempt *a)
+{
+    return tasker_task_cancel(db, &a->task_uuid, 1, NULL, &a->outcome);
+}
+
 static tasker_status begin_commit(tasker_db *db, attempt *a)
 {
     tasker_status status = tasker_db_begin(db, NULL);
@@ -131,6 +141,10 @@ const write_kind writes[WRITES] = {
      "SELECT (SELECT count(*) FROM tasker_task_transitions WHERE task_uuid = '%1$s' AND to_state = 'complete')"
      " + (SELECT count(*) FROM tasker_tasks WHERE task_uuid = '%1$s' AND complete)",
      2},
+    {"task_cancel", prepare_open, NULL, send_cancel,
+     "SELECT (SELECT count(*) FROM tasker_task_transitions WHERE task_uuid = '%1$s' AND to_state = 'cancelled')"
+     " + (SELECT count(*)" HISTORY " WHERE s.task_uuid = '%1$s' AND t.to_state = 'cancelled')",
+     1 + CREATED_STEPS},
     {"db_commit", NULL, begin_commit, send_commit, ALL_OF_A_WORKFLOW, CREATED_ROWS},
 };
 

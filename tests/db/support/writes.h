@@ -23,7 +23,17 @@ typedef struct write_kind {
     long whole;         /* that number when all of it was written once */
 } write_kind;
 
-enum { WRITE_CREATE, WRITE_TAKE, WRITE_COMPLETE, WRITE_FAIL, WRITE_APPLY, WRITE_FINALIZE, WRITE_COMMIT, WRITES };
+enum {
+    WRITE_CREATE,
+    WRITE_TAKE,
+    WRITE_COMPLETE,
+    WRITE_FAIL,
+    WRITE_APPLY,
+    WRITE_FINALIZE,
+    WRITE_CANCEL,
+    WRITE_COMMIT,
+    WRITES
+};
 extern const write_kind writes[WRITES];
 
 /* 0: nothing was written; whole: all of it once. */
