@@ -59,9 +59,9 @@ typedef struct tasker_finalize_options {
 } tasker_finalize_options;
 
 /*
- * Moves tasks along the task table of tasker/state.h, without touching their steps. COMPLETE needs all steps done,
- * RESOLVE_MANUALLY needs all steps at their end (GUARD_FAILED; CONFLICT when they have come there just now). ENQUEUE
- * and RETRY are INVALID_ARGUMENT.
+ * Moves tasks along the task table of tasker/state.h, without touching their steps (tasker_task_cancel and
+ * tasker_task_reset do). COMPLETE needs all steps done, RESOLVE_MANUALLY needs all steps at their end (GUARD_FAILED;
+ * CONFLICT when they have come there just now). ENQUEUE and RETRY are INVALID_ARGUMENT.
  */
 TASKER_CALL tasker_task_apply(tasker_db *db, const tasker_uuid *task_uuids, size_t count, tasker_event event,
                               const tasker_change *change, tasker_outcome *outcomes);
@@ -79,11 +79,11 @@ TASKER_CALL tasker_task_cancel(tasker_db *db, const tasker_uuid *task_uuids, siz
                                tasker_outcome *outcomes);
 
 /*
- * Gives tasks in error another try: they go to pending, and with them, in one transaction, their steps in error, as new:
- * attempts 0, no backoff, no wait after the failure. So do the attempts of pending steps that had used them up. A step
- * that is not retryable gets one more start. Done and cancelled steps stay as they are: while a cancelled one is among
- * them the task will be blocked again (tasker_workflow_step_reset). moved: one for the task and one for each step that
- * was in error. A pending task is NOOP; any other is INVALID_TRANSITION, a result that comes late CONFLICT.
+ * Gives tasks in error another try: they go to pending, and with them, in one transaction, their steps in error, as
+ * new: attempts 0, no backoff, no wait after the failure. Pending steps that had used up their attempts get them back,
+ * too. A step that is not retryable gets one more start. All other steps stay as they are; while a cancelled one is
+ * among them the task will be blocked again (tasker_workflow_step_reset). moved: one for the task and one for each step
+ * that was in error. A pending task is NOOP, any other that is not in error INVALID_TRANSITION.
  */
 TASKER_CALL tasker_task_reset(tasker_db *db, const tasker_uuid *task_uuids, size_t count, const tasker_change *change,
                               tasker_outcome *outcomes);
@@ -102,9 +102,10 @@ TASKER_CALL tasker_task_finalize(tasker_db *db, const tasker_uuid *task_uuids, s
 /*
  * Moves steps along the step table of tasker/state.h: for operators, and for orchestrators that keep no leases.
  * ENQUEUE and START need the task open, and from pending a step that is ready (tasker/readiness.h). FAIL goes to error
- * and stays there (tasker_lease_fail decides on retries). RETRY and RESOLVE_MANUALLY end a requested backoff, but not
- * the wait of readiness itself, min(2^attempts, 30) seconds after the newest failure; RETRY of a step whose attempts
- * are used up, or that is not retryable, sets them to 0.
+ * and stays there (tasker_lease_fail decides on retries). RETRY and RESOLVE_MANUALLY end a requested backoff. RETRY of
+ * a step whose attempts are used up, or that is not retryable, sets them to 0, and then nothing is waited for; else the
+ * wait of readiness itself stays, min(2^attempts, 30) seconds after the newest failure; tasker_workflow_step_reset ends
+ * that, too.
  * RESET is INVALID_ARGUMENT.
  */
 TASKER_CALL tasker_workflow_step_apply(tasker_db *db, const tasker_uuid *workflow_step_uuids, size_t count,
@@ -118,15 +119,15 @@ TASKER_CALL tasker_workflow_step_skip(tasker_db *db, const tasker_uuid *workflow
                                       const tasker_change *change, tasker_outcome *outcomes);
 
 /*
- * Takes steps back to pending, as if they had never run: from error, complete, resolved_manually and cancelled, of which
- * no event leads out. Results go, attempts are 0, nothing is waited for. With descendants all steps that depend on them,
- * over any number of edges, go back as well from these four states; moved counts them. A step that several items of a
- * call would take along counts for one of them.
- * GUARD_FAILED: the task is complete, cancelled or resolved; or a child of the step is enqueued, in_progress or (without
- * descendants) complete; or, with descendants, one of these is enqueued or in_progress. Then nothing of this item moves.
- * INVALID_TRANSITION: the step itself is enqueued or in_progress. NOOP: it is pending, its descendants are not looked at.
- * A task in error stays there: tasker_task_reset. Not atomic over items, as everywhere, but over one item and its
- * descendants.
+ * Takes steps back to pending, as if they had never run: from error, and from complete, resolved_manually and
+ * cancelled, which no event leads out of. Results go, attempts are 0, nothing is waited for. With descendants, all
+ * steps that depend on them over any number of edges go back as well from these four states; moved counts them. A step
+ * that several items of a call would take along counts for one of them.
+ *   GUARD_FAILED        the task is complete, cancelled or resolved; or a child of the step is enqueued, in_progress or
+ *                       (without descendants) complete; or, with descendants, one of these is enqueued or in_progress
+ *   INVALID_TRANSITION  the step itself is enqueued or in_progress
+ *   NOOP                it is pending; its descendants are not looked at
+ * An item moves with its descendants or not at all. A task in error stays there: tasker_task_reset.
  */
 TASKER_CALL tasker_workflow_step_reset(tasker_db *db, const tasker_uuid *workflow_step_uuids, size_t count,
                                        bool descendants, const tasker_change *change, tasker_outcome *outcomes);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tasker_task_cancel against whoever else is at work on the task or its steps: nothing stays open, nobody is lied to. */
+/* tasker_task_cancel against whoever else is at work on the task or its steps: nothing stays open. */
 #include "waiting.h"
 
 static tasker_status cancel(tasker_db *db, tasker_uuid task_uuid, tasker_outcome *outcome)
@@ -133,7 +133,7 @@ static void test_resend_behind_its_own_zombie(void **state)
     tasker_db_close(b);
 }
 
-/* Eight cancel one task; in every second round four of them work on its steps instead, until they hear that it is over. */
+/* Eight cancel one task; in every second round four of them work on its steps first. */
 static tasker_status cancel_or_work(tasker_db *db, int i, void *context)
 {
     const made_flow *flow = context;

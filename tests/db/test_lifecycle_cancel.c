@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tasker_task_cancel: what becomes of a task and its steps, and its answers. Others at that moment: test_interleave_cancel.c. */
+/* tasker_task_cancel: what becomes of a task and its steps, and its answers. Two sessions: test_interleave_cancel.c. */
 #include "waiting.h"
 
 static tasker_status cancel(tasker_db *db, tasker_uuid task_uuid, tasker_outcome *outcome)
@@ -188,7 +188,7 @@ static void test_batch_in_a_transaction(void **state)
     }
 }
 
-/* Done once, OK as often as asked; a key that stands for something else is refused; a task twice in a call moves once. */
+/* Done once, OK as often as asked; a key that stands for something else is refused; an item given twice moves once. */
 static void test_keys(void **state)
 {
     fixture *f = *state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tasker_task_reset, tasker_workflow_step_reset, tasker_workflow_step_skip: what goes back or is left out, and answers. */
+/* tasker_task_reset, tasker_workflow_step_reset, tasker_workflow_step_skip: what they write, and their answers. */
 #include "waiting.h"
 
 static tasker_status reset_task(tasker_db *db, tasker_uuid task_uuid, tasker_outcome *outcome)
