@@ -97,9 +97,7 @@ typedef struct tasker_task_input {
     uint64_t reserved[4];
 } tasker_task_input;
 
-/*
- * Members that are set must all hold; a list (NULL: any) holds for each of its elements. NULL or all zero: every task.
- */
+/* Members that are set must all hold; a list (NULL: any) holds where one of its elements does. NULL: every task. */
 typedef struct tasker_task_filter {
     const tasker_uuid *task_uuids;
     const tasker_uuid *named_task_uuids;

@@ -71,7 +71,7 @@ TASKER_CALL tasker_task_annotation_query(tasker_db *db, const tasker_task_annota
 TASKER_CALL tasker_task_annotation_count(tasker_db *db, const tasker_task_annotation_filter *filter, int64_t *out);
 TASKER_CALL tasker_task_annotation_exists(tasker_db *db, const tasker_task_annotation_filter *filter, bool *out);
 
-/* Row by row: see cursor.h. Orders as in query. */
+/* Row by row in constant memory, in the same orders: see tasker/cursor.h. */
 TASKER_CALL tasker_task_annotation_stream(tasker_db *db, const tasker_task_annotation_filter *filter,
                                           const tasker_cursor_options *options, tasker_cursor **out);
 TASKER_CALL tasker_task_annotation_next(tasker_cursor *cursor, const tasker_task_annotation **out);

@@ -23,7 +23,7 @@ typedef struct tasker_task_transition {
 
 TASKER_LIST(tasker_task_transitions, tasker_task_transition);
 
-/* Members that are set must all hold; a list (NULL: any) holds for each of its elements. NULL or all zero: all rows. */
+/* Members that are set must all hold; a list (NULL: any) holds where one of its elements does. NULL: all rows. */
 typedef struct tasker_task_transition_filter {
     const tasker_uuid *task_uuids;
     size_t task_uuid_count;
@@ -45,7 +45,7 @@ TASKER_CALL tasker_task_transition_get(tasker_db *db, const tasker_uuid *task_tr
                                        const tasker_task_transition **out);
 
 /*
- * Orders: OLDEST, NEWEST; LEAST_RECENT and MOST_RECENT go from task to task and within each by sort_key. These two find
+ * Orders: OLDEST, NEWEST; LEAST_RECENT and MOST_RECENT go from task to task and within each by sort_key. These two go
  * on also when rows before were pruned meanwhile.
  */
 TASKER_CALL tasker_task_transition_query(tasker_db *db, const tasker_task_transition_filter *filter,
@@ -68,9 +68,9 @@ TASKER_CALL tasker_task_transition_replace_metadata(tasker_db *db, const tasker_
                                                     tasker_json metadata);
 
 /*
- * Deletes all rows of a task's history but the newest keep, at least 1. Only the oldest go, and never the current
- * one. OK also when none went; *out, if wanted, counts. A write that is
- * sent again after its row was pruned is not recognised any more.
+ * Deletes all rows of a task's history but the newest keep, at least 1. Only the oldest go, and never the current one.
+ * OK also when none went; *out, if wanted, counts. A write that is sent again after its row was pruned is not
+ * recognised any more.
  */
 TASKER_CALL tasker_task_transition_prune(tasker_db *db, const tasker_uuid *task_uuid, int32_t keep, int64_t *out);
 

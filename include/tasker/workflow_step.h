@@ -70,9 +70,7 @@ typedef struct tasker_workflow_step_input {
     uint64_t reserved[4];
 } tasker_workflow_step_input;
 
-/*
- * Members that are set must all hold; a list (NULL: any) holds for each of its elements. NULL or all zero: every step.
- */
+/* Members that are set must all hold; a list (NULL: any) holds where one of its elements does. NULL: every step. */
 typedef struct tasker_workflow_step_filter {
     const tasker_uuid *workflow_step_uuids;
     const tasker_uuid *task_uuids;

@@ -25,7 +25,7 @@ typedef struct tasker_workflow_step_transition {
 
 TASKER_LIST(tasker_workflow_step_transitions, tasker_workflow_step_transition);
 
-/* Members that are set must all hold; a list (NULL: any) holds for each of its elements. NULL or all zero: all rows. */
+/* Members that are set must all hold; a list (NULL: any) holds where one of its elements does. NULL: all rows. */
 typedef struct tasker_workflow_step_transition_filter {
     const tasker_uuid *workflow_step_uuids;
     size_t workflow_step_uuid_count;
@@ -52,7 +52,7 @@ TASKER_CALL tasker_workflow_step_transition_get(tasker_db *db, const tasker_uuid
                                                 const tasker_workflow_step_transition **out);
 
 /*
- * Orders: OLDEST, NEWEST; LEAST_RECENT and MOST_RECENT go from step to step and within each by sort_key. These two find
+ * Orders: OLDEST, NEWEST; LEAST_RECENT and MOST_RECENT go from step to step and within each by sort_key. These two go
  * on also when rows before were pruned meanwhile.
  */
 TASKER_CALL tasker_workflow_step_transition_query(tasker_db *db, const tasker_workflow_step_transition_filter *filter,

@@ -121,14 +121,7 @@ static void test_filters(void **state)
 
 static tasker_uuid paged;
 
-static tasker_status page_of(tasker_db *db, const tasker_page *page, const void **out)
-{
-    const tasker_step_nodes *list = NULL;
-    tasker_step_node_filter filter = {.task_uuid = &paged};
-    tasker_status status = tasker_step_node_query(db, &filter, page, &list);
-    *out = list;
-    return status;
-}
+PAGES(page_of, step_node, query, tasker_step_nodes, .task_uuid = &paged)
 
 /* By depth, those without last, then by key. */
 static int by_depth(const void *a, const void *b)

@@ -243,14 +243,8 @@ static void test_filters(void **state)
 
 static tasker_uuid paged;
 
-static tasker_status page_of(tasker_db *db, const tasker_page *page, const void **out)
-{
-    const tasker_dependent_system_object_maps *list = NULL;
-    tasker_dependent_system_object_map_filter filter = {.dependent_system_one_uuid = &paged};
-    tasker_status status = tasker_dependent_system_object_map_query(db, &filter, page, &list);
-    *out = list;
-    return status;
-}
+PAGES(page_of, dependent_system_object_map, query, tasker_dependent_system_object_maps,
+      .dependent_system_one_uuid = &paged)
 
 static void test_pages(void **state)
 {

@@ -213,14 +213,7 @@ static void test_texts(void **state)
     }
 }
 
-static tasker_status page_of(tasker_db *db, const tasker_page *page, const void **out)
-{
-    const tasker_named_steps *list = NULL;
-    tasker_named_step_filter filter = {.search = T("paged")};
-    tasker_status status = tasker_named_step_query(db, &filter, page, &list);
-    *out = list;
-    return status;
-}
+PAGES(page_of, named_step, query, tasker_named_steps, .search = T("paged"))
 
 static int by_name(const void *a, const void *b)
 {

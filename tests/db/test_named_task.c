@@ -216,14 +216,7 @@ static void test_texts(void **state)
     }
 }
 
-static tasker_status page_of(tasker_db *db, const tasker_page *page, const void **out)
-{
-    const tasker_named_tasks *list = NULL;
-    tasker_named_task_filter filter = {.search = T("paged")};
-    tasker_status status = tasker_named_task_query(db, &filter, page, &list);
-    *out = list;
-    return status;
-}
+PAGES(page_of, named_task, query, tasker_named_tasks, .search = T("paged"))
 
 /* Names are given twice: the key decides then. */
 static int by_name(const void *a, const void *b)

@@ -117,14 +117,7 @@ static void test_find_or_create(void **state)
 
 static tasker_uuid paged;
 
-static tasker_status page_of(tasker_db *db, const tasker_page *page, const void **out)
-{
-    const tasker_named_tasks_named_steps *list = NULL;
-    tasker_named_tasks_named_step_filter filter = {.named_task_uuid = &paged};
-    tasker_status status = tasker_named_tasks_named_step_query(db, &filter, page, &list);
-    *out = list;
-    return status;
-}
+PAGES(page_of, named_tasks_named_step, query, tasker_named_tasks_named_steps, .named_task_uuid = &paged)
 
 static int by_name(const void *a, const void *b)
 {

@@ -285,14 +285,7 @@ static void test_refused_filters(void **state)
 
 static tasker_uuid paged;
 
-static tasker_status page_of(tasker_db *db, const tasker_page *page, const void **out)
-{
-    const tasker_task_annotations *list = NULL;
-    tasker_task_annotation_filter filter = {.task_uuid = &paged};
-    tasker_status status = tasker_task_annotation_query(db, &filter, page, &list);
-    *out = list;
-    return status;
-}
+PAGES(page_of, task_annotation, query, tasker_task_annotations, .task_uuid = &paged)
 
 static void test_pages_and_streams(void **state)
 {

@@ -5,23 +5,9 @@
 
 static tasker_uuid paged;
 
-static tasker_status page_of(tasker_db *db, const tasker_page *page, const void **out)
-{
-    const tasker_tasks *list = NULL;
-    tasker_task_filter filter = {.named_task_uuids = &paged, .named_task_uuid_count = 1};
-    tasker_status status = tasker_task_query(db, &filter, page, &list);
-    *out = list;
-    return status;
-}
-
-static tasker_status details_page_of(tasker_db *db, const tasker_page *page, const void **out)
-{
-    const tasker_task_detail_list *list = NULL;
-    tasker_task_filter filter = {.named_task_uuids = &paged, .named_task_uuid_count = 1};
-    tasker_status status = tasker_task_query_details(db, &filter, page, &list);
-    *out = list;
-    return status;
-}
+PAGES(page_of, task, query, tasker_tasks, .named_task_uuids = &paged, .named_task_uuid_count = 1)
+PAGES(details_page_of, task, query_details, tasker_task_detail_list, .named_task_uuids = &paged,
+      .named_task_uuid_count = 1)
 
 static int three_way(int64_t a, int64_t b)
 {

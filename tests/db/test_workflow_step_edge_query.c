@@ -18,14 +18,7 @@ static void test_texts(void **state)
 
 static tasker_uuid paged;
 
-static tasker_status page_of(tasker_db *db, const tasker_page *page, const void **out)
-{
-    const tasker_workflow_step_edges *list = NULL;
-    tasker_workflow_step_edge_filter filter = {.task_uuid = &paged};
-    tasker_status status = tasker_workflow_step_edge_query(db, &filter, page, &list);
-    *out = list;
-    return status;
-}
+PAGES(page_of, workflow_step_edge, query, tasker_workflow_step_edges, .task_uuid = &paged)
 
 static void test_pages(void **state)
 {

@@ -4,23 +4,9 @@
 
 static tasker_uuid paged;
 
-static tasker_status page_of(tasker_db *db, const tasker_page *page, const void **out)
-{
-    const tasker_workflow_steps *list = NULL;
-    tasker_workflow_step_filter filter = {.task_uuids = &paged, .task_uuid_count = 1};
-    tasker_status status = tasker_workflow_step_query(db, &filter, page, &list);
-    *out = list;
-    return status;
-}
-
-static tasker_status details_page_of(tasker_db *db, const tasker_page *page, const void **out)
-{
-    const tasker_workflow_step_detail_list *list = NULL;
-    tasker_workflow_step_filter filter = {.task_uuids = &paged, .task_uuid_count = 1};
-    tasker_status status = tasker_workflow_step_query_details(db, &filter, page, &list);
-    *out = list;
-    return status;
-}
+PAGES(page_of, workflow_step, query, tasker_workflow_steps, .task_uuids = &paged, .task_uuid_count = 1)
+PAGES(details_page_of, workflow_step, query_details, tasker_workflow_step_detail_list, .task_uuids = &paged,
+      .task_uuid_count = 1)
 
 static int by_attempt(const void *a, const void *b)
 {

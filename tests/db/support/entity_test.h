@@ -62,6 +62,16 @@ typedef tasker_status (*page_query)(tasker_db *db, const tasker_page *page, cons
 typedef int (*row_compare)(const void *a, const void *b);
 void assert_pages(tasker_db *db, page_query query, tasker_order order, row_compare compare, size_t total);
 
+/* Such a query, PAGES(page_of, task, query, tasker_tasks, .name = ...): of an entity, by a verb, into a list. */
+#define PAGES(id, entity, verb, list_type, ...)                                                                        \
+    static tasker_status id(tasker_db *db, const tasker_page *page, const void **out)                                  \
+    {                                                                                                                  \
+        const list_type *list = NULL;                                                                                  \
+        tasker_status status = tasker_##entity##_##verb(db, &(tasker_##entity##_filter){__VA_ARGS__}, page, &list);    \
+        *out = list;                                                                                                   \
+        return status;                                                                                                 \
+    }
+
 /* Rows begin with their key. */
 int by_key(const void *a, const void *b);
 int by_key_descending(const void *a, const void *b);
