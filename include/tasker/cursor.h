@@ -13,8 +13,10 @@
  * A cursor reads batch after batch, each from where the one before ended (a keyset, never OFFSET). It holds neither a
  * transaction nor a snapshot open, so it may stay open for long and other calls may go between two rows; in return a
  * row that is stored while it reads may or may not come, and under LEAST_RECENT and MOST_RECENT a row that changes
- * meanwhile may come twice or not at all. Under the other orders each row comes once. For one moment's view of
- * everything: tasker_db_begin with TASKER_ISOLATION_REPEATABLE_READ around it.
+ * meanwhile may come twice or not at all. NAME goes on from the name that the row given last has then: where that was
+ * changed, rows may come twice or not at all; where the row was deleted, next answers CONFLICT, and only a new cursor
+ * goes on. Under the other orders each row comes once. For one moment's view of everything: tasker_db_begin with
+ * TASKER_ISOLATION_REPEATABLE_READ around it.
  */
 #ifndef TASKER_CURSOR_H
 #define TASKER_CURSOR_H

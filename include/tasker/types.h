@@ -69,7 +69,7 @@ typedef enum tasker_order {
     TASKER_ORDER_NEWEST = 1,
     TASKER_ORDER_LEAST_RECENT = 2, /* by updated_at, last_attempted_at or sort_key; the entity's header says which */
     TASKER_ORDER_MOST_RECENT = 3,
-    TASKER_ORDER_NAME = 4,
+    TASKER_ORDER_NAME = 4, /* CONFLICT: the row that the page before ended with was deleted; begin again */
     TASKER_ORDER_PRIORITY = 5
 } tasker_order;
 

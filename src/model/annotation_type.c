@@ -91,6 +91,7 @@ tasker_status tasker_annotation_type_query(tasker_db *db, const tasker_annotatio
 {
     tkr_call call = tkr_begin(db);
     tkr_page p = tkr_page_of(&call, page, TKR_ORDERS_OF_NAMED);
+    p.anchor = TKR_STATEMENT_annotation_type_get;
     p.numbered = true;
     filter = TKR_FILTER(&call, filter);
     tkr_add_annotation_type_query(&call, FILTER(filter), TKR_PAGE(p));

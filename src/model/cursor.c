@@ -92,8 +92,10 @@ static const tkr_entity *entity_of(const tasker_cursor *cursor)
 static tasker_status finish_fetch(tkr_call *call)
 {
     tasker_cursor *cursor = call->state;
-    int rows = tkr_rows(call, 0);
-    tasker_status status = tkr_check_columns(call->answers[0], entity_of(cursor), call->error);
+    tasker_status status = tkr_page_check_anchor(call, &cursor->page);
+    int rows = cursor->page.looked ? 0 : tkr_rows(call, 0);
+    if (status == TASKER_OK)
+        status = tkr_check_columns(call->answers[0], entity_of(cursor), call->error);
     if (status != TASKER_OK)
         return status;
     cursor->batch = call->answers[0];
@@ -116,6 +118,7 @@ static tasker_status fetch(tasker_cursor *cursor)
     tkr_put_int4(&call, "row_order", p->order);
     tkr_put_int4(&call, "row_limit", p->fetch);
     call.state = cursor;
+    cursor->page.looked = false;
     return tkr_run(&call, finish_fetch, NULL);
 }
 
@@ -138,7 +141,10 @@ static tasker_status decode_some(tasker_cursor *cursor)
 tasker_status tkr_next(tasker_cursor *cursor, const tkr_entity *entity, void *out)
 {
     const void *row = NULL;
-    if (out == NULL || cursor == NULL || entity_of(cursor) != entity)
+    if (out == NULL)
+        return TASKER_INVALID_ARGUMENT;
+    memcpy(out, &row, sizeof row);
+    if (cursor == NULL || entity_of(cursor) != entity)
         return TASKER_INVALID_ARGUMENT;
     tasker_status status = TASKER_OK;
     if (cursor->next == cursor->count)

@@ -114,6 +114,7 @@ tasker_status tasker_named_step_query(tasker_db *db, const tasker_named_step_fil
 {
     tkr_call call = tkr_begin(db);
     tkr_page p = tkr_page_of(&call, page, TKR_ORDERS_OF_NAMED);
+    p.anchor = TKR_STATEMENT_named_step_get;
     filter = TKR_FILTER(&call, filter);
     tkr_add_named_step_query(&call, FILTER(filter), TKR_PAGE(p));
     return tkr_query_page(&call, &p, out);
@@ -124,6 +125,7 @@ tasker_status tasker_named_step_stream(tasker_db *db, const tasker_named_step_fi
 {
     tkr_call call = tkr_begin_now(db);
     tkr_page p = tkr_page_of_cursor(&call, options, TKR_ORDERS_OF_NAMED);
+    p.anchor = TKR_STATEMENT_named_step_get;
     filter = TKR_FILTER(&call, filter);
     tkr_add_named_step_query(&call, FILTER(filter), TKR_PAGE(p));
     return tkr_stream(&call, &p, out);

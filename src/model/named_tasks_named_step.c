@@ -90,6 +90,7 @@ tasker_status tasker_named_tasks_named_step_query(tasker_db *db, const tasker_na
 {
     tkr_call call = tkr_begin(db);
     tkr_page p = tkr_page_of(&call, page, TKR_ORDERS_OF_NAMED);
+    p.anchor = TKR_STATEMENT_named_tasks_named_step_get;
     filter = TKR_FILTER(&call, filter);
     tkr_add_named_tasks_named_step_query(&call, FILTER(filter), TKR_PAGE(p));
     return tkr_query_page(&call, &p, out);

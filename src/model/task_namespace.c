@@ -95,6 +95,7 @@ tasker_status tasker_task_namespace_query(tasker_db *db, const tasker_task_names
 {
     tkr_call call = tkr_begin(db);
     tkr_page p = tkr_page_of(&call, page, TKR_ORDERS_OF_NAMED);
+    p.anchor = TKR_STATEMENT_task_namespace_get;
     filter = TKR_FILTER(&call, filter);
     tkr_add_task_namespace_query(&call, FILTER(filter), TKR_PAGE(p));
     return tkr_query_page(&call, &p, out);

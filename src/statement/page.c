@@ -88,15 +88,35 @@ tasker_position tkr_position_of(const tkr_page *p, const tkr_entity *entity, con
     return position;
 }
 
+tasker_status tkr_page_check_anchor(tkr_call *call, tkr_page *page)
+{
+    if (page->order != TASKER_ORDER_NAME || page->after == NULL || tkr_rows(call, 0) > 0)
+        return TASKER_OK;
+    if (page->looked)
+        return tkr_error_set(call->error, TASKER_CONFLICT, "the row that the page before ended with is gone");
+    page->looked = true;
+    tkr_call_add(call, page->anchor);
+    if (page->numbered)
+        tkr_put_int4(call, "after", (int32_t)*page->after_key);
+    else
+        tkr_put_uuid(call, "after", page->after, false);
+    return TASKER_AGAIN;
+}
+
 static tasker_status finish_page(tkr_call *call)
 {
     tkr_list *list = NULL;
     tkr_page page;
     memcpy(&page, call->context, sizeof page);
-    tasker_status status = tkr_take_list(call, 0, &list);
+    tasker_status status = tkr_page_check_anchor(call, &page);
+    memcpy(call->context, &page, sizeof page);
+    if (status == TASKER_OK)
+        status = tkr_take_list(call, 0, &list);
     if (status != TASKER_OK)
         return status;
-    if (list->count > (size_t)page.limit) {
+    if (page.looked)
+        list->count = 0;
+    else if (list->count > (size_t)page.limit) {
         list->count = (size_t)page.limit;
         list->has_next = true;
         list->next = tkr_position_of(&page, call->answered[0]->entity, list->items[page.limit - 1]);
@@ -112,6 +132,12 @@ tasker_status tkr_query_page(tkr_call *call, const tkr_page *page, void *out)
     if (recent && page->recent_at != 0 && page->after_key != NULL &&
         (*page->after_key > last || !tkr_time_is_storable((tasker_time){*page->after_key})))
         tkr_refuse(call, TASKER_INVALID_ARGUMENT, "page.after is not where a page of this order ends");
-    memcpy(call->context, page, sizeof *page);
+    tkr_page kept = *page;
+    tasker_position *after = page->after != NULL ? tkr_keep(call, sizeof *after) : NULL;
+    if (after != NULL) { /* a pipeline outlives the caller's */
+        *after = (tasker_position){*page->after_key, *page->after};
+        tkr_page_go_on(&kept, after);
+    }
+    memcpy(call->context, &kept, sizeof kept);
     return tkr_run_for_pointer(call, finish_page, out);
 }

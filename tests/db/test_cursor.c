@@ -128,6 +128,77 @@ static void test_goes_on_after_a_failure(void **state)
     tasker_db_close(db);
 }
 
+/* NAME goes on from a row, which may be gone by then. */
+static void test_named_row_is_deleted(void **state)
+{
+    fixture *f = *state;
+    tasker_uuid system = make_steps(f->db, 20), last = NIL;
+    tasker_named_step_filter filter = {.dependent_system_uuid = &system};
+    tasker_cursor_options options = {.batch = 10, .order = TASKER_ORDER_NAME};
+    const tasker_named_step *step = NULL;
+    tasker_cursor *cursor = NULL;
+    assert_status(f->db, tasker_named_step_stream(f->db, &filter, &options, &cursor), TASKER_OK);
+    for (int i = 0; i < 10; i++)
+        assert_status(f->db, tasker_named_step_next(cursor, &step), TASKER_OK);
+    last = step->named_step_uuid;
+    assert_status(f->db, tasker_named_step_delete(f->db, &last), TASKER_OK);
+    for (int i = 0; i < 2; i++) {
+        assert_status(f->db, tasker_named_step_next(cursor, &step), TASKER_CONFLICT);
+        assert_null(step);
+    }
+    tasker_cursor_close(cursor);
+    assert_status(f->db, tasker_named_step_stream(f->db, &filter, &options, &cursor), TASKER_OK);
+    assert_int_equal(walk(f->db, cursor, by_key), 19);
+    tasker_cursor_close(cursor);
+}
+
+/* A page after the last row is empty; the one after a row that is gone is a conflict, on a pipeline too. */
+static void test_page_after_a_row_that_is_deleted(void **state)
+{
+    fixture *f = *state;
+    tasker_uuid system = make_steps(f->db, 3);
+    tasker_named_step_filter filter = {.dependent_system_uuid = &system};
+    tasker_page page = {.order = TASKER_ORDER_NAME};
+    const tasker_named_steps *all = NULL, *rest = NULL;
+    tasker_pipeline *pipeline = NULL;
+    assert_status(f->db, tasker_named_step_query(f->db, &filter, &page, &all), TASKER_OK);
+    tasker_position end = {.uuid = all->items[2]->named_step_uuid};
+    tasker_free(all);
+    page.after = &end;
+    assert_status(f->db, tasker_named_step_query(f->db, &filter, &page, &rest), TASKER_OK);
+    assert_int_equal(rest->count, 0);
+    assert_false(rest->has_next);
+    tasker_free(rest);
+    assert_status(f->db, tasker_named_step_delete(f->db, &end.uuid), TASKER_OK);
+    assert_status(f->db, tasker_named_step_query(f->db, &filter, &page, &rest), TASKER_CONFLICT);
+    assert_null(rest);
+    assert_status(f->db, tasker_pipeline_open(f->db, NULL, &pipeline), TASKER_OK);
+    assert_status(f->db, tasker_named_step_query(tasker_pipeline_db(pipeline), &filter, &page, &rest), TASKER_QUEUED);
+    end.uuid = NIL; /* borrowed for the call only */
+    assert_status(f->db, tasker_pipeline_run(pipeline), TASKER_CONFLICT);
+    assert_null(rest);
+    tasker_pipeline_close(pipeline);
+}
+
+/* The same where rows are numbered. */
+static void test_page_after_a_number_that_is_deleted(void **state)
+{
+    fixture *f = *state;
+    const tasker_annotation_type *type = NULL;
+    const tasker_annotation_types *rest = NULL;
+    const tasker_annotation_type_input input = {.name = T(new_name("~zz"))};
+    tasker_annotation_type_filter filter = {.name = input.name};
+    assert_status(f->db, tasker_annotation_type_create(f->db, &input, &type), TASKER_OK);
+    tasker_position end = {.key = type->annotation_type_id};
+    tasker_page page = {.order = TASKER_ORDER_NAME, .after = &end};
+    tasker_free(type);
+    assert_status(f->db, tasker_annotation_type_query(f->db, &filter, &page, &rest), TASKER_OK);
+    assert_int_equal(rest->count, 0);
+    tasker_free(rest);
+    assert_status(f->db, tasker_annotation_type_delete(f->db, (int32_t)end.key), TASKER_OK);
+    assert_status(f->db, tasker_annotation_type_query(f->db, &filter, &page, &rest), TASKER_CONFLICT);
+}
+
 static void test_refused(void **state)
 {
     fixture *f = *state;
@@ -142,7 +213,9 @@ static void test_refused(void **state)
     assert_status(f->db, tasker_named_step_stream(f->db, NULL, &order, &cursor), TASKER_UNSUPPORTED);
     assert_status(f->db, tasker_named_step_stream(f->db, NULL, NULL, NULL), TASKER_INVALID_ARGUMENT);
     assert_status(f->db, tasker_named_step_stream(NULL, NULL, NULL, &cursor), TASKER_INVALID_ARGUMENT);
+    step = (const void *)f;
     assert_status(f->db, tasker_named_step_next(NULL, &step), TASKER_INVALID_ARGUMENT);
+    assert_null(step);
     assert_status(f->db, tasker_pipeline_open(f->db, NULL, &pipeline), TASKER_OK);
     assert_status(f->db, tasker_named_step_stream(tasker_pipeline_db(pipeline), NULL, NULL, &cursor),
                   TASKER_UNSUPPORTED);
@@ -155,9 +228,15 @@ static void test_refused(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_order_and_batch),   cmocka_unit_test(test_nothing),
-        cmocka_unit_test(test_filter_is_kept),          cmocka_unit_test(test_while_rows_change),
-        cmocka_unit_test(test_goes_on_after_a_failure), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_every_order_and_batch),
+        cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_filter_is_kept),
+        cmocka_unit_test(test_while_rows_change),
+        cmocka_unit_test(test_goes_on_after_a_failure),
+        cmocka_unit_test(test_named_row_is_deleted),
+        cmocka_unit_test(test_page_after_a_row_that_is_deleted),
+        cmocka_unit_test(test_page_after_a_number_that_is_deleted),
+        cmocka_unit_test(test_refused),
     };
     return db_test_run(tests);
 }
