@@ -58,7 +58,8 @@ TASKER_CALL tasker_workflow_create(tasker_db *db, const tasker_workflow_input *i
  * before it, and stay whatever comes then. The statuses of tasker_workflow_create, with tasker_error.item the first
  * input that is in the way. UNSUPPORTED: an input has an identity. A call that is sent again with the same keys
  * answers OK with what is stored and existed set. DUPLICATE: some of the keys are taken, or come twice; a transaction
- * goes on. LIMIT_EXCEEDED: together they have more steps or edges than limits.rows. Cannot be queued.
+ * goes on, unless another session took one in this very moment. LIMIT_EXCEEDED: together they have more steps or edges
+ * than limits.rows. Cannot be queued.
  */
 TASKER_CALL tasker_workflow_create_many(tasker_db *db, const tasker_workflow_input *inputs, size_t count,
                                         const tasker_workflow_ids_list **out);

@@ -147,3 +147,10 @@ tasker_status tkr_create_referring(tkr_call *call, uint32_t missing, uint32_t mi
     many m = {.taken = missing, .filled = missing_parameters, .count = count, .refers = true, .single = single};
     return run_many(call, m, out);
 }
+
+tasker_status tkr_create_again(tasker_db *db, tkr_try_create create, const void *inputs, size_t count, void *out)
+{
+    tasker_status status = create(db, inputs, count, out);
+    bool lost = status == TASKER_DUPLICATE && strcmp(db->error.sqlstate, "23505") == 0 && !tkr_link_in_transaction(db);
+    return lost ? create(db, inputs, count, out) : status;
+}

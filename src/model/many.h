@@ -33,3 +33,11 @@ tasker_status tkr_create_many(tkr_call *call, uint32_t taken, uint32_t taken_par
  */
 tasker_status tkr_create_referring(tkr_call *call, uint32_t missing, uint32_t missing_parameters, size_t count,
                                    bool single, void *out);
+
+/*
+ * Runs a create of many rows, and runs it once more if it lost a race to an insert that its snapshot did not show.
+ * Outside of a transaction nothing was written then; the next try sees what is stored, be it by this same call, sent
+ * before. Inside of one the transaction has failed.
+ */
+typedef tasker_status (*tkr_try_create)(tasker_db *db, const void *inputs, size_t count, void *out);
+tasker_status tkr_create_again(tasker_db *db, tkr_try_create create, const void *inputs, size_t count, void *out);

@@ -68,21 +68,27 @@ tasker_status tasker_named_step_find_or_create(tasker_db *db, const tasker_named
     return tkr_found_or_made(&call, out);
 }
 
-tasker_status tasker_named_step_create_many(tasker_db *db, const tasker_named_step_input *inputs, size_t count,
-                                            const tasker_named_steps **out)
+static tasker_status create_many(tasker_db *db, const void *inputs, size_t count, void *out)
 {
+    const tasker_named_step_input *all = inputs;
     tkr_call call = tkr_begin(db);
-    if (!TKR_CHECK_INPUTS(&call, inputs, count))
+    if (!TKR_CHECK_INPUTS(&call, all, count))
         return tkr_abandon_for_pointer(&call, out);
-    tasker_uuid *keys = TKR_EACH(&call, inputs, count, named_step_uuid);
-    const tasker_uuid *systems = TKR_EACH(&call, inputs, count, dependent_system_uuid);
-    const tasker_text *names = TKR_EACH(&call, inputs, count, name);
-    const tasker_text *descriptions = TKR_EACH(&call, inputs, count, description);
+    tasker_uuid *keys = TKR_EACH(&call, all, count, named_step_uuid);
+    const tasker_uuid *systems = TKR_EACH(&call, all, count, dependent_system_uuid);
+    const tasker_text *names = TKR_EACH(&call, all, count, name);
+    const tasker_text *descriptions = TKR_EACH(&call, all, count, description);
     tkr_fill_keys(&call, keys, count);
     tkr_require_uuids(&call, "dependent_system_uuid", systems, count);
     tkr_require_texts(&call, "name", names, count);
     tkr_add_named_step_create_many(&call, keys, count, systems, count, names, count, descriptions, count);
     return tkr_create_many(&call, TKR_STATEMENT_named_step_create_many__taken, 3, count, out);
+}
+
+tasker_status tasker_named_step_create_many(tasker_db *db, const tasker_named_step_input *inputs, size_t count,
+                                            const tasker_named_steps **out)
+{
+    return tkr_create_again(db, create_many, inputs, count, out);
 }
 
 tasker_status tasker_named_step_update(tasker_db *db, const tasker_uuid *named_step_uuid,

@@ -25,19 +25,25 @@ tasker_status tasker_task_namespace_create(tasker_db *db, const tasker_task_name
     return tkr_create(&call, TKR_STATEMENT_task_namespace_get, out);
 }
 
-tasker_status tasker_task_namespace_create_many(tasker_db *db, const tasker_task_namespace_input *inputs, size_t count,
-                                                const tasker_task_namespaces **out)
+static tasker_status create_many(tasker_db *db, const void *inputs, size_t count, void *out)
 {
+    const tasker_task_namespace_input *all = inputs;
     tkr_call call = tkr_begin(db);
-    if (!TKR_CHECK_INPUTS(&call, inputs, count))
+    if (!TKR_CHECK_INPUTS(&call, all, count))
         return tkr_abandon_for_pointer(&call, out);
-    tasker_uuid *keys = TKR_EACH(&call, inputs, count, task_namespace_uuid);
-    const tasker_text *names = TKR_EACH(&call, inputs, count, name);
-    const tasker_text *descriptions = TKR_EACH(&call, inputs, count, description);
+    tasker_uuid *keys = TKR_EACH(&call, all, count, task_namespace_uuid);
+    const tasker_text *names = TKR_EACH(&call, all, count, name);
+    const tasker_text *descriptions = TKR_EACH(&call, all, count, description);
     tkr_fill_keys(&call, keys, count);
     tkr_require_texts(&call, "name", names, count);
     tkr_add_task_namespace_create_many(&call, keys, count, names, count, descriptions, count);
     return tkr_create_many(&call, TKR_STATEMENT_task_namespace_create_many__taken, 2, count, out);
+}
+
+tasker_status tasker_task_namespace_create_many(tasker_db *db, const tasker_task_namespace_input *inputs, size_t count,
+                                                const tasker_task_namespaces **out)
+{
+    return tkr_create_again(db, create_many, inputs, count, out);
 }
 
 tasker_status tasker_task_namespace_find_or_create(tasker_db *db, const tasker_task_namespace_input *input,

@@ -302,9 +302,11 @@ static tasker_status finish_create(tkr_call *call)
     return TASKER_AGAIN;
 }
 
-static tasker_status create_planned(tasker_db *db, bulk *b, const tasker_workflow_ids_list **out)
+static tasker_status create_planned(tasker_db *db, const void *planned, size_t count, void *out)
 {
     tkr_call call = tkr_begin_now(db);
+    bulk again = *(const bulk *)planned, *b = &again;
+    (void)count;
     call.state = b;
     if (!lay_out_tasks(&call, b))
         return tkr_abandon(&call);
@@ -345,7 +347,7 @@ tasker_status tasker_workflow_create_many(tasker_db *db, const tasker_workflow_i
     if (status == TASKER_OK && count > 0)
         status = register_types(db, &b);
     if (status == TASKER_OK && count > 0)
-        status = create_planned(db, &b, out);
+        status = tkr_create_again(db, create_planned, &b, count, out);
     free_bulk(&b);
     return status;
 }

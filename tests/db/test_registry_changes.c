@@ -203,6 +203,25 @@ static void test_create_many_is_one_or_none(void **state)
     assert_int_equal(COUNTED(f, named_step, .dependent_system_uuid = &r.system), 20);
 }
 
+/* The same call from eight places, with its keys: a call that is sent again finds what it made, however soon. */
+static void test_create_many_sent_again(void **state)
+{
+    fixture *f = *state;
+    racing r = {.system = make_system(f->db)};
+    tasker_status statuses[RACERS];
+    for (size_t i = 0; i < 20; i++) {
+        snprintf(r.names[i], sizeof r.names[i], "n%zu", i);
+        r.inputs[0][i] = (tasker_named_step_input){
+            .named_step_uuid = new_uuid(), .dependent_system_uuid = r.system, .name = T(r.names[i])};
+    }
+    for (size_t k = 1; k < RACERS; k++)
+        memcpy(r.inputs[k], r.inputs[0], sizeof r.inputs[k]);
+    race(f, create_many, &r, statuses);
+    for (size_t k = 0; k < RACERS; k++)
+        assert_int_equal(statuses[k], TASKER_OK);
+    assert_int_equal(COUNTED(f, named_step, .dependent_system_uuid = &r.system), 20);
+}
+
 /* ---- step settings ---- */
 
 static void test_change_settings(void **state)
@@ -239,10 +258,15 @@ static void test_change_settings(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_update_named_task),          cmocka_unit_test(test_delete_named_task),
-        cmocka_unit_test(test_one_version_of_a_name),      cmocka_unit_test(test_update_named_step),
-        cmocka_unit_test(test_delete_named_step),          cmocka_unit_test(test_create_many_named_steps),
-        cmocka_unit_test(test_create_many_is_one_or_none), cmocka_unit_test(test_change_settings),
+        cmocka_unit_test(test_update_named_task),
+        cmocka_unit_test(test_delete_named_task),
+        cmocka_unit_test(test_one_version_of_a_name),
+        cmocka_unit_test(test_update_named_step),
+        cmocka_unit_test(test_delete_named_step),
+        cmocka_unit_test(test_create_many_named_steps),
+        cmocka_unit_test(test_create_many_is_one_or_none),
+        cmocka_unit_test(test_create_many_sent_again),
+        cmocka_unit_test(test_change_settings),
     };
     return db_test_run(tests);
 }

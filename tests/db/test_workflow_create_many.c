@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "flow_test.h"
+#include <pthread.h>
 
 static const tasker_step_definition steps[] = {
     {.name = TASKER_TEXT("last")}, {.name = TASKER_TEXT("first")}, {.name = TASKER_TEXT("middle")}};
@@ -167,6 +168,44 @@ static void test_resend_of_others(void **state)
     assert_refused(f, three, 3, TASKER_DUPLICATE, 0, "task_uuid");
 }
 
+/* The first sending is still under way when the same call comes again, as after a lost link. */
+typedef struct resend {
+    tasker_db *db;
+    const tasker_workflow_input *inputs;
+    tasker_status status;
+    bool existed;
+} resend;
+
+static void *run_resend(void *argument)
+{
+    resend *r = argument;
+    const tasker_workflow_ids_list *ids = NULL;
+    r->status = tasker_workflow_create_many(r->db, r->inputs, 2, &ids);
+    r->existed = ids != NULL && ids->items[0]->existed && ids->items[1]->existed;
+    tasker_free(ids);
+    return NULL;
+}
+
+static void test_resend_before_the_end(void **state)
+{
+    fixture *f = *state;
+    tasker_definition one = chain(new_name("one"));
+    tasker_workflow_input inputs[] = {{.definition = &one, .task.task_uuid = new_uuid()},
+                                      {.definition = &one, .task.task_uuid = new_uuid()}};
+    resend r = {.db = db_test_open(f), .inputs = inputs};
+    pthread_t thread;
+    assert_status(f->db, tasker_definition_register(f->db, &one, NULL), TASKER_OK);
+    assert_status(f->db, tasker_db_begin(f->db, NULL), TASKER_OK);
+    assert_status(f->db, tasker_workflow_create_many(f->db, inputs, 2, NULL), TASKER_OK);
+    assert_int_equal(pthread_create(&thread, NULL, run_resend, &r), 0);
+    wait_for_lock(f, tasker_db_session(r.db)->backend_pid);
+    assert_status(f->db, tasker_db_commit(f->db), TASKER_OK);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_status(r.db, r.status, TASKER_OK);
+    assert_true(r.existed);
+    tasker_db_close(r.db);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -174,6 +213,7 @@ int main(void)
         cmocka_unit_test(test_none),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_resend_of_others),
+        cmocka_unit_test(test_resend_before_the_end),
     };
     return db_test_run(tests);
 }
