@@ -119,7 +119,7 @@ tasker_status tasker_transition_read_facts(tasker_json metadata, const tasker_tr
     if (out == NULL)
         return TASKER_INVALID_ARGUMENT;
     *out = NULL;
-    if (metadata.ptr == NULL)
+    if (tkr_is_absent(metadata.ptr))
         metadata = (tasker_json)TASKER_JSON("null");
     tasker_status status = tasker_json_check(metadata, TASKER_JSON_SHAPE_ANY, &tkr_limits_widest, NULL);
     if (status != TASKER_OK)

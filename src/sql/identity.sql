@@ -29,7 +29,7 @@ coalesce((SELECT k.task_uuid FROM {schema}.tasker_tasks k WHERE k.task_uuid = $1
 --   name text?, version text?)
 SELECT k.named_task_uuid::uuid AS named_task_uuid,
        (CASE WHEN jsonb_typeof(d.default_context) = 'object' THEN d.default_context END)::jsonb AS default_context,
-       (current_setting('transaction_isolation') = 'read committed')::bool AS read_committed
+       (current_setting('transaction_isolation') IN ('read committed', 'read uncommitted'))::bool AS read_committed
   FROM (SELECT $2 AS named_task_uuid, $3 AS namespace_name, $4 AS name, $5 AS version) w
   LEFT JOIN LATERAL (
 {kind_of_task}) k ON true

@@ -142,6 +142,17 @@ static void test_refused(void **state)
     assert_int_equal(tasker_transition_read_facts(tasker_json_of("{}"), NULL), TASKER_INVALID_ARGUMENT);
 }
 
+/* TASKER_CLEAR counts as absent where nothing is updated. */
+static void test_clear(void **state)
+{
+    (void)state;
+    const tasker_json clear = TASKER_CLEAR;
+    const tasker_transition_facts *facts = NULL;
+    assert_int_equal(tasker_transition_read_facts(clear, &facts), TASKER_OK);
+    assert_null(facts->actor.ptr);
+    tasker_free(facts);
+}
+
 /* Views into memory that ends where they end. */
 static void test_at_the_end_of_memory(void **state)
 {
@@ -304,6 +315,7 @@ int main(void)
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_escapes),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_clear),
         cmocka_unit_test(test_at_the_end_of_memory),
         cmocka_unit_test(test_sentences),
         cmocka_unit_test(test_longest_sentence),
