@@ -179,9 +179,13 @@ static void test_one_resets_the_task(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_behind_a_start),   cmocka_unit_test(test_a_start_behind_it),
-        cmocka_unit_test(test_against_finalize), cmocka_unit_test(test_task_reset_and_cancel),
-        cmocka_unit_test(test_eight_at_once),    cmocka_unit_test(test_one_resets_the_task),
+        cmocka_unit_test(test_behind_a_start),
+        cmocka_unit_test(test_a_start_behind_it),
+        cmocka_unit_test(test_against_finalize),
+        cmocka_unit_test(test_task_reset_and_cancel),
+        cmocka_unit_test(test_eight_at_once),
+        cmocka_unit_test(test_one_resets_the_task),
+        cmocka_unit_test(test_only_resets_leave_an_end),
     };
     return db_test_run(tests);
 }
