@@ -127,8 +127,8 @@ TASKER_CALL tasker_workflow_step_skip(tasker_db *db, const tasker_uuid *workflow
  *                       (without descendants) complete; or, with descendants, one of these is enqueued or in_progress
  *   INVALID_TRANSITION  the step itself is enqueued or in_progress
  *   NOOP                it is pending; its descendants are not looked at
- * An item moves with its descendants or not at all. A task in error stays there: tasker_task_reset. The history row of a
- * step that had come to its end is the one row without an arrow in tasker/state.h; its metadata say event "reset".
+ * An item moves with its descendants or not at all. A task in error stays there: tasker_task_reset. The history row
+ * of a step that had come to its end is the one row without an arrow in tasker/state.h; its metadata say event "reset".
  */
 TASKER_CALL tasker_workflow_step_reset(tasker_db *db, const tasker_uuid *workflow_step_uuids, size_t count,
                                        bool descendants, const tasker_change *change, tasker_outcome *outcomes);
