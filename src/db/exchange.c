@@ -5,6 +5,7 @@
 #include <libpq-fe.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 #include "db/error.h"
 
 enum { BINARY = 1 };
@@ -101,8 +102,11 @@ static tasker_status lose(tkr_exchange *x, const char *why)
     return TASKER_OK;
 }
 
+/* What waits in libpq must stay there: PQfinish would send it, and a COMMIT happens even without its Sync. */
 void tkr_exchange_abandon(tkr_exchange *x, tasker_status status, const char *why)
 {
+    if (!x->flushed)
+        shutdown(PQsocket(x->db->conn), SHUT_RDWR);
     x->db->tainted = true;
     settle_open(x, status, why);
     restore(x);
