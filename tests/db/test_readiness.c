@@ -1,148 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The two views of readiness and the calls that read them, against given rows and against what steps go through. */
-#include "flow_test.h"
+#include "golden.h"
 #include "golden/readiness_steps.h"
 #include "golden/readiness_graphs.h"
-
-/* ---- given rows, expected answers ---- */
-
-/* What a case consists of. The n-th step of the case has the key that ends in n. */
-typedef struct golden {
-    const char *name;
-    int number;
-    const char *expected[64]; /* the lines STEP and TASK */
-    size_t expected_count, step_count;
-} golden;
-
-#define KEY(kind) "concat('01980000-00', lpad('%d', 2, '0'), '-7" kind "-8000-', lpad('%d', 12, '0'))::uuid"
-#define TASK_KEY KEY("001")
-#define STEP_KEY KEY("003")
-#define AT "timezone('UTC', now()) + interval '1 second' * "
-
-/*
- * One history: tokens "state@sort_key:created_at", with a star at the current one. from_state follows from the order.
- */
-static void insert_history(PGconn *conn, const char *table, const char *key, const char *owner, char *tokens)
-{
-    char from[64] = "NULL", *rest = tokens;
-    for (char *token = strtok_r(tokens, " ", &rest); token != NULL; token = strtok_r(NULL, " ", &rest)) {
-        char to[32];
-        int sort_key;
-        double at;
-        assert_int_equal(sscanf(token, "%31[a-z_]@%d:%lf", to, &sort_key, &at), 3);
-        tell(conn,
-             "INSERT INTO tasker_%s (%s, to_state, from_state, sort_key, most_recent, created_at, updated_at)"
-             " SELECT %s, '%s', %s, %d, %s, " AT "%f, " AT "%f",
-             table, key, owner, to, from, sort_key, strchr(token, '*') != NULL ? "true" : "false", at, at);
-        snprintf(from, sizeof from, "'%s'", to);
-    }
-}
-
-static void insert_task(PGconn *conn, const golden *g, char *history)
-{
-    char owner[128];
-    snprintf(owner, sizeof owner, TASK_KEY, g->number, 1);
-    tell(conn,
-         "INSERT INTO tasker_tasks (task_uuid, named_task_uuid, requested_at, identity_hash, created_at, updated_at)"
-         " SELECT %s, named_task_uuid, " AT "-1000, '%s', " AT "-1000, " AT "-1000 FROM tasker_named_tasks"
-         " WHERE name = 'golden'",
-         owner, g->name);
-    insert_history(conn, "task_transitions", "task_uuid", owner, history);
-}
-
-static const char *or_null(const char *field)
-{
-    return strcmp(field, "-") == 0 ? "NULL" : field;
-}
-
-static void insert_step(PGconn *conn, golden *g, char *line)
-{
-    char fields[8][16], owner[128], task[128];
-    int end = 0;
-    assert_int_equal(sscanf(line, "%15s %15s %15s %15s %15s %15s %15s %15s%n", fields[0], fields[1], fields[2],
-                            fields[3], fields[4], fields[5], fields[6], fields[7], &end),
-                     8);
-    snprintf(owner, sizeof owner, STEP_KEY, g->number, atoi(fields[0]));
-    snprintf(task, sizeof task, TASK_KEY, g->number, 1);
-    tell(conn,
-         "INSERT INTO tasker_workflow_steps (workflow_step_uuid, task_uuid, named_step_uuid, retryable, retry_limit,"
-         " in_process, processed, attempts, last_attempted_at, backoff_request_seconds, created_at, updated_at)"
-         " SELECT %s, %s, named_step_uuid, '%s', %s, '%s', '%s', %s, " AT "%s, %s, " AT "-990, " AT "-990"
-         " FROM tasker_named_steps WHERE name = 'golden'",
-         owner, task, fields[1], or_null(fields[2]), fields[3], fields[4], or_null(fields[5]), or_null(fields[6]),
-         or_null(fields[7]));
-    insert_history(conn, "workflow_step_transitions", "workflow_step_uuid", owner, line + end);
-    g->step_count++;
-}
-
-static void insert_edges(PGconn *conn, const golden *g, char *line)
-{
-    char *rest = line;
-    for (char *token = strtok_r(line, " ", &rest); token != NULL; token = strtok_r(NULL, " ", &rest)) {
-        int from, to;
-        assert_int_equal(sscanf(token, "%d>%d", &from, &to), 2);
-        tell(conn,
-             "INSERT INTO tasker_workflow_step_edges (from_step_uuid, to_step_uuid, name, created_at, updated_at)"
-             " SELECT " STEP_KEY ", " STEP_KEY ", 'provides', " AT "-980, " AT "-980",
-             g->number, from, g->number, to);
-    }
-}
-
-/* Reads one case from its line on, inserting its rows; answers the number of lines. */
-static size_t read_case(PGconn *conn, const char *const *lines, size_t count, golden *g)
-{
-    *g = (golden){.name = lines[0] + strlen("case ")};
-    g->number = atoi(g->name);
-    size_t i;
-    for (i = 1; i < count && strncmp(lines[i], "case ", 5) != 0; i++) {
-        char line[512];
-        snprintf(line, sizeof line, "%s", lines[i] + strcspn(lines[i], " "));
-        if (strncmp(lines[i], "task", 4) == 0)
-            insert_task(conn, g, line);
-        else if (strncmp(lines[i], "step ", 5) == 0)
-            insert_step(conn, g, line);
-        else if (strncmp(lines[i], "edges ", 6) == 0)
-            insert_edges(conn, g, line);
-        else
-            g->expected[g->expected_count++] = lines[i];
-        assert_true(g->expected_count < COUNT(g->expected));
-    }
-    return i;
-}
-
-/* ---- the views ---- */
-
-#define OFFSET(column)                                                                                                 \
-    "coalesce(trim_scale(extract(epoch FROM " column " - timezone('UTC', now()))::numeric)::text, '-')"
-
-static const char step_lines[] =
-    "SELECT concat_ws(' ', 'STEP', right(workflow_step_uuid::text, 12)::int, current_state, dependencies_satisfied,"
-    " retry_eligible, ready_for_execution, " OFFSET("last_failure_at") ", " OFFSET(
-        "next_retry_at") ","
-                         " total_parents, completed_parents, attempts, retry_limit, "
-                         "coalesce(backoff_request_seconds::text, '-'),"
-                         " " OFFSET("last_attempted_at") ") FROM tasker_step_readiness_status"
-                                                         " WHERE task_uuid = " TASK_KEY
-                                                         " ORDER BY workflow_step_uuid OFFSET %zu LIMIT 1";
-
-static const char task_line[] =
-    "SELECT concat_ws(' ', 'TASK', status, total_steps, pending_steps, in_progress_steps, completed_steps, "
-    "failed_steps,"
-    " ready_steps, execution_status, recommended_action, trim_scale(completion_percentage), health_status)"
-    " FROM tasker_task_execution_contexts WHERE task_uuid = " TASK_KEY;
-
-static const char *expect(const golden *g, size_t i)
-{
-    return i < g->expected_count ? g->expected[i] : "";
-}
-
-static void check_views(PGconn *conn, const golden *g)
-{
-    for (size_t i = 0; i < g->step_count; i++)
-        assert_string_equal(ask(conn, step_lines, g->number, 1, i), expect(g, i));
-    assert_string_equal(ask(conn, step_lines, g->number, 1, g->step_count), "");
-    assert_string_equal(ask(conn, task_line, g->number, 1), expect(g, g->step_count));
-}
 
 /* ---- the calls ---- */
 
@@ -219,7 +79,7 @@ static void check_calls(tasker_db *db, const golden *g)
     PGconn *conn = tasker_db_conn(db);
     char key[128], text[128];
     tasker_uuid task;
-    snprintf(key, sizeof key, TASK_KEY, g->number, 1);
+    snprintf(key, sizeof key, GOLDEN_TASK, g->number, 1);
     snprintf(text, sizeof text, "%s", ask(conn, "SELECT %s", key));
     assert_int_equal(tasker_uuid_parse(tasker_text_of(text), NULL, &task), TASKER_OK);
     tasker_time now = {strtoll(ask(conn, "SELECT (extract(epoch FROM now()) * 1000000)::bigint"), NULL, 10)};
@@ -230,7 +90,7 @@ static void check_calls(tasker_db *db, const golden *g)
     size_t ready = 0, blocked = 0;
     for (size_t i = 0; i < list->count; i++) {
         const tasker_step_readiness *r = list->items[i];
-        check_row(r, expect(g, i), now);
+        check_row(r, golden_line(g, i), now);
         ready += r->ready_for_execution;
         blocked +=
             !r->retry_eligible && (r->current_state == TASKER_STATE_PENDING || r->current_state == TASKER_STATE_ERROR);
@@ -246,59 +106,32 @@ static void check_calls(tasker_db *db, const golden *g)
     bool exists = g->expected_count > 0;
     assert_status(db, tasker_execution_context_get(db, &task, &x), exists ? TASKER_OK : TASKER_NOT_FOUND);
     if (exists) {
-        check_context(x, expect(g, g->step_count));
+        check_context(x, golden_line(g, g->step_count));
         assert_int_equal(x->ready_steps, ready);
         assert_int_equal(x->blocked_steps, blocked);
     }
     tasker_free(x);
 }
 
-/* Each case lives in a transaction that is rolled back; now() stands still in it, so times are exact. */
-static size_t replay(const fixture *f, const char *const *lines, size_t count)
+static void check_case(const fixture *f, const golden *g)
 {
-    size_t cases = 0;
-    PGconn *conn = tasker_db_conn(f->db);
-    for (size_t at = 0; at < count; cases++) {
-        golden g;
-        assert_status(f->db, tasker_db_begin(f->db, NULL), TASKER_OK);
-        /* rows of other programs, whose schema does not forbid them */
-        tell(conn, "ALTER TABLE tasker_workflow_step_edges"
-                   " DROP CONSTRAINT IF EXISTS tasker_workflow_step_edges_from_to_unique");
-        at += read_case(conn, lines + at, count - at, &g);
-        if (!f->foreign) /* the views are ours; the calls do without them */
-            check_views(conn, &g);
-        check_calls(f->db, &g);
-        assert_status(f->db, tasker_db_rollback(f->db), TASKER_OK);
-    }
-    return cases;
-}
-
-static void make_golden_names(tasker_db *db)
-{
-    PGconn *conn = tasker_db_conn(db);
-    assert_true(tasker_status_is_done(tasker_db_recover(db))); /* an earlier test may have failed in its transaction */
-    if (ask_number(conn, "SELECT count(*) FROM tasker_named_tasks WHERE name = 'golden'") > 0)
-        return;
-    tell(conn, "WITH n AS (INSERT INTO tasker_task_namespaces (name, created_at, updated_at) VALUES ('golden', now(),"
-               " now()) RETURNING task_namespace_uuid), s AS (INSERT INTO tasker_dependent_systems (name, created_at,"
-               " updated_at) VALUES ('golden', now(), now()) RETURNING dependent_system_uuid), t AS (INSERT INTO"
-               " tasker_named_tasks (task_namespace_uuid, name, created_at, updated_at) SELECT n.*, 'golden', now(),"
-               " now() FROM n) INSERT INTO tasker_named_steps (dependent_system_uuid, name, created_at, updated_at)"
-               " SELECT s.*, 'golden', now(), now() FROM s");
+    if (!f->foreign) /* the views are ours; the calls do without them */
+        golden_check(tasker_db_conn(f->db), g,
+                     "tasker_step_readiness_status WHERE task_uuid = %s ORDER BY workflow_step_uuid",
+                     "tasker_task_execution_contexts WHERE task_uuid = %s");
+    check_calls(f->db, g);
 }
 
 static void test_given_steps(void **state)
 {
     fixture *f = *state;
-    make_golden_names(f->db);
-    assert_int_equal(replay(f, readiness_steps, COUNT(readiness_steps)), 31);
+    assert_int_equal(golden_replay(f, readiness_steps, COUNT(readiness_steps), check_case), 31);
 }
 
 static void test_given_graphs(void **state)
 {
     fixture *f = *state;
-    make_golden_names(f->db);
-    assert_int_equal(replay(f, readiness_graphs, COUNT(readiness_graphs)), 22);
+    assert_int_equal(golden_replay(f, readiness_graphs, COUNT(readiness_graphs), check_case), 22);
 }
 
 /* The same under other time zones. */
@@ -307,11 +140,10 @@ static void test_time_zones(void **state)
     static const char *const zones[] = {"Asia/Kolkata", "America/St_Johns", "Pacific/Kiritimati"};
     fixture *f = *state;
     fixture other = *f;
-    make_golden_names(f->db);
     for (size_t i = 0; i < COUNT(zones); i++) {
         other.db = db_test_open(f);
         tell(tasker_db_conn(other.db), "SET TimeZone TO '%s'", zones[i]);
-        assert_int_equal(replay(&other, readiness_steps, COUNT(readiness_steps)), 31);
+        assert_int_equal(golden_replay(&other, readiness_steps, COUNT(readiness_steps), check_case), 31);
         tasker_db_close(other.db);
     }
 }

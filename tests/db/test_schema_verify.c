@@ -20,9 +20,8 @@ static const change changes[] = {
      TASKER_SEVERITY_DAMAGE, "index tasker_tasks.idx_tasker_tasks_named_task_uuid", "(named_task_uuid)", "INVALID"},
     {"ALTER TABLE tasker_task_annotations ALTER annotation TYPE json", TASKER_SEVERITY_DAMAGE,
      "column tasker_task_annotations.annotation", "jsonb", "json"},
-    {"ALTER TABLE tasker_tasks ALTER created_at TYPE timestamptz(6)", TASKER_SEVERITY_DAMAGE,
-     "column tasker_tasks.created_at", "timestamp(6) without time zone NOT NULL",
-     "timestamp(6) with time zone NOT NULL"},
+    {"ALTER TABLE tasker_tasks ALTER requested_at TYPE timestamptz", TASKER_SEVERITY_DAMAGE,
+     "column tasker_tasks.requested_at", "timestamp without time zone NOT NULL", "timestamp with time zone NOT NULL"},
     {"ALTER TABLE tasker_tasks ALTER reason TYPE varchar(64)", TASKER_SEVERITY_DAMAGE, "column tasker_tasks.reason",
      "character varying(128)", "character varying(64)"},
     {"ALTER TABLE tasker_tasks ALTER identity_hash DROP NOT NULL", TASKER_SEVERITY_DAMAGE,
@@ -50,6 +49,14 @@ static const change changes[] = {
      TASKER_SEVERITY_DAMAGE, "function tasker_workflow_steps_task_fixed()", "RAISE EXCEPTION", "RETURN NULL"},
     {"DROP VIEW tasker_step_readiness_status CASCADE; DROP VIEW IF EXISTS tasker_task_execution_contexts CASCADE",
      TASKER_SEVERITY_DAMAGE, "view tasker_step_readiness_status", "SELECT", NULL},
+    {"CREATE OR REPLACE FUNCTION release_task_claim(p_task_uuid uuid, p_orchestrator_id varchar) RETURNS boolean"
+     " LANGUAGE sql AS 'SELECT false'",
+     TASKER_SEVERITY_DAMAGE, "function release_task_claim(p_task_uuid uuid, p_orchestrator_id character varying)",
+     "tasker_tasks", "SELECT false"},
+    {"ALTER FUNCTION claim_ready_tasks(varchar, integer, varchar) RESET search_path", TASKER_SEVERITY_DAMAGE,
+     "function claim_ready_tasks(p_orchestrator_id character varying, p_limit integer, p_namespace_filter character"
+     " varying)",
+     "search_path", "SKIP LOCKED"},
     {"DROP TABLE tasker_dependent_system_object_maps", TASKER_SEVERITY_DAMAGE,
      "table tasker_dependent_system_object_maps", "table", NULL},
     {"ALTER TABLE tasker_task_annotations SET UNLOGGED", TASKER_SEVERITY_DAMAGE, "table tasker_task_annotations",
@@ -82,7 +89,7 @@ static bool fits(tasker_text text, const char *part)
     return part == NULL ? text.ptr == NULL : text.ptr != NULL && strstr(text.ptr, part) != NULL;
 }
 
-/* Views that were built on what has gone may follow it. */
+/* Views and functions that were built on what has gone may follow it. */
 static bool is_expected(const change *c, const tasker_finding *x)
 {
     return x->severity == c->severity && strcmp(x->object.ptr, c->object) == 0 && fits(x->expected, c->expected) &&
@@ -91,7 +98,8 @@ static bool is_expected(const change *c, const tasker_finding *x)
 
 static bool is_consequence(const change *c, const tasker_finding *x)
 {
-    return strstr(c->sql, "CASCADE") != NULL && strncmp(x->object.ptr, "view ", 5) == 0;
+    return strstr(c->sql, "CASCADE") != NULL &&
+           (strncmp(x->object.ptr, "view ", 5) == 0 || strncmp(x->object.ptr, "function ", 9) == 0);
 }
 
 static bool check_change(const fixture *f, tasker_db *db, const change *c)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the views of readiness answer for given rows: several steps, edges, whole tasks. Read by ../test_readiness.c.
+ * What the views of readiness answer for given rows: several steps, edges, whole tasks. Read by ../support/golden.c.
  *
  * The format is that of readiness_steps.h.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the views of readiness answer for given rows: one step each. Read by ../test_readiness.c.
+ * What the views of readiness answer for given rows: one step each. Read by ../support/golden.c.
  *
  * A line is a row; "-" is NULL, times are seconds from now. A history is state@sort_key:created_at, * is most_recent.
  *
