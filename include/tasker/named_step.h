@@ -50,6 +50,7 @@ TASKER_CALL tasker_named_step_create(tasker_db *db, const tasker_named_step_inpu
  * were there already under these very keys (a resend). DUPLICATE: a key or natural key is taken or comes twice;
  * tasker_error.item tells the first such input; a transaction goes on, unless another session took it in this very
  * moment. REFERENCE_MISSING: a system is missing.
+ * Keys that were made for you are not told when the answer is lost: give keys if you want to send again.
  */
 TASKER_CALL tasker_named_step_create_many(tasker_db *db, const tasker_named_step_input *inputs, size_t count,
                                           const tasker_named_steps **out);

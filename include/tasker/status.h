@@ -46,7 +46,7 @@ typedef enum tasker_status {
     TASKER_REFERENCE_MISSING = 40,
     TASKER_STILL_REFERENCED = 41,
     TASKER_CHECK_FAILED = 42,
-    TASKER_DENIED = 43,
+    TASKER_DENIED = 43, /* no privilege; or a read-only transaction, in which a find_or_create is refused, too */
     TASKER_RETRY = 44, /* serialisation failure, deadlock, stale plan: repeat the whole transaction */
 
     /* the link */

@@ -52,6 +52,7 @@ TASKER_CALL tasker_task_namespace_find_by_name(tasker_db *db, tasker_text name, 
  * were there already under these very keys (a resend). DUPLICATE: a key or a name is taken or comes twice;
  * tasker_error.item tells the first such input; a transaction goes on, unless another session took the name in this
  * very moment.
+ * Keys that were made for you are not told when the answer is lost: give keys if you want to send again.
  */
 TASKER_CALL tasker_task_namespace_create_many(tasker_db *db, const tasker_task_namespace_input *inputs, size_t count,
                                               const tasker_task_namespaces **out);

@@ -60,6 +60,7 @@ TASKER_CALL tasker_workflow_create(tasker_db *db, const tasker_workflow_input *i
  * answers OK with what is stored and existed set. DUPLICATE: some of the keys are taken, or come twice; a transaction
  * goes on, unless another session took one in this very moment. LIMIT_EXCEEDED: together they have more steps or edges
  * than limits.rows. Cannot be queued.
+ * Keys that were made for you are not told when the answer is lost: give keys if you want to send again.
  */
 TASKER_CALL tasker_workflow_create_many(tasker_db *db, const tasker_workflow_input *inputs, size_t count,
                                         const tasker_workflow_ids_list **out);

@@ -20,7 +20,7 @@
 
 -- part: one_version_of_a_name (o: tasker_named_tasks)
 (SELECT true
-   FROM pg_constraint c
+   FROM pg_catalog.pg_constraint c
   WHERE c.conrelid = o.tableoid
     AND c.conname = 'tasker_named_tasks_namespace_name_unique')
 

@@ -73,10 +73,16 @@ LEFT JOIN {schema}.tasker_task_transitions cur
              WHERE ($23 IS NULL OR a.annotation_type_id = (SELECT y.annotation_type_id
                                                              FROM {schema}.tasker_annotation_types y
                                                             WHERE y.name = $23))
-               AND ($24 IS NULL OR jsonb_exists(a.annotation, $24))
+               AND ($24 IS NULL OR a.annotation -> $24 IS NOT NULL)
                AND ($25 IS NULL OR a.annotation ->> $24 = $25))))
    AND ($26 IS NULL OR t.context @> $26)
    AND ($27 IS NULL OR t.tags @> $27)
+
+-- Microseconds as a time; their ends are the infinities that other writers may have stored.
+-- part: time_29 ($29: microseconds)
+CASE WHEN $29 BETWEEN -9223372036854775807 AND 9223372036854775806
+     THEN timestamp 'epoch' + $29 * interval '1 microsecond'
+     WHEN $29 > 0 THEN timestamp 'infinity' ELSE timestamp '-infinity' END
 
 -- Orders by time and by priority compare with the value that the last row had when it was read ($29), since it may
 -- have changed by now.
@@ -84,8 +90,8 @@ LEFT JOIN {schema}.tasker_task_transitions cur
    AND ($28 IS NULL OR CASE $30
             WHEN 0 THEN t.task_uuid > $28
             WHEN 1 THEN t.task_uuid < $28
-            WHEN 2 THEN (t.updated_at, t.task_uuid) > (timestamp 'epoch' + $29 * interval '1 microsecond', $28)
-            WHEN 3 THEN (t.updated_at, t.task_uuid) < (timestamp 'epoch' + $29 * interval '1 microsecond', $28)
+            WHEN 2 THEN (t.updated_at, t.task_uuid) > ({time_29}, $28)
+            WHEN 3 THEN (t.updated_at, t.task_uuid) < ({time_29}, $28)
             ELSE t.priority < $29 OR (t.priority = $29 AND t.task_uuid > $28) END)
  ORDER BY CASE WHEN $30 = 2 THEN t.updated_at END, CASE WHEN $30 = 3 THEN t.updated_at END DESC,
           CASE WHEN $30 = 5 THEN t.priority END DESC, CASE WHEN $30 IN (1, 3) THEN t.task_uuid END DESC, t.task_uuid

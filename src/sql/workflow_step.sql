@@ -58,6 +58,11 @@ CROSS JOIN LATERAL (
    AND ($18 IS NULL OR s.last_attempted_at >= $18)
    AND ($19 IS NULL OR s.last_attempted_at < $19)
 
+-- part: time_21 ($21: microseconds; as time_29 in task.sql)
+CASE WHEN $21 BETWEEN -9223372036854775807 AND 9223372036854775806
+     THEN timestamp 'epoch' + $21 * interval '1 microsecond'
+     WHEN $21 > 0 THEN timestamp 'infinity' ELSE timestamp '-infinity' END
+
 -- Orders by time and by priority compare with the value that the last row had when it was read ($21), since it may
 -- have changed by now.
 -- part: workflow_step_page (s: tasker_workflow_steps; the parameters of workflow_step_query)
@@ -66,9 +71,9 @@ CROSS JOIN LATERAL (
             WHEN 0 THEN s.workflow_step_uuid > $20
             WHEN 1 THEN s.workflow_step_uuid < $20
             WHEN 2 THEN (coalesce(s.last_attempted_at, 'epoch'), s.workflow_step_uuid)
-                        > (timestamp 'epoch' + $21 * interval '1 microsecond', $20)
+                        > ({time_21}, $20)
             WHEN 3 THEN (coalesce(s.last_attempted_at, 'epoch'), s.workflow_step_uuid)
-                        < (timestamp 'epoch' + $21 * interval '1 microsecond', $20)
+                        < ({time_21}, $20)
             ELSE s.priority < $21 OR (s.priority = $21 AND s.workflow_step_uuid > $20) END)
  ORDER BY CASE WHEN $22 = 2 THEN coalesce(s.last_attempted_at, 'epoch') END,
           CASE WHEN $22 = 3 THEN coalesce(s.last_attempted_at, 'epoch') END DESC,

@@ -124,13 +124,18 @@ static tasker_status finish_page(tkr_call *call)
     return tkr_give(call, list);
 }
 
+/* A time that a row may have, the infinities that other writers store among them. The statements reckon with float8. */
+static bool is_moment(int64_t key)
+{
+    const int64_t last = INT64_C(9000000000000000000);
+    return key == INT64_MAX || key == INT64_MIN || (key <= last && tkr_time_is_storable((tasker_time){key}));
+}
+
 tasker_status tkr_query_page(tkr_call *call, const tkr_page *page, void *out)
 {
     _Static_assert(sizeof *page <= TKR_CALL_CONTEXT, "a page fits into the context");
-    const int64_t last = INT64_C(9000000000000000000); /* the statements reckon with float8 */
     bool recent = page->order == TASKER_ORDER_LEAST_RECENT || page->order == TASKER_ORDER_MOST_RECENT;
-    if (recent && page->recent_at != 0 && page->after_key != NULL &&
-        (*page->after_key > last || !tkr_time_is_storable((tasker_time){*page->after_key})))
+    if (recent && page->recent_at != 0 && page->after_key != NULL && !is_moment(*page->after_key))
         tkr_refuse(call, TASKER_INVALID_ARGUMENT, "page.after is not where a page of this order ends");
     tkr_page kept = *page;
     tasker_position *after = page->after != NULL ? tkr_keep(call, sizeof *after) : NULL;

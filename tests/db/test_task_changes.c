@@ -206,6 +206,38 @@ static void test_stream(void **state)
     }
 }
 
+/* Other writers may store the infinities; pages and cursors by time go on from them, too. */
+static void test_stream_over_infinities(void **state)
+{
+    fixture *f = *state;
+    tasker_uuid kind = make_named_task(f->db);
+    static const char *const times[] = {"infinity", "-infinity", "2025-01-01", "infinity", "-infinity"};
+    for (size_t i = 0; i < COUNT(times); i++) {
+        char sql[160], text[TASKER_UUID_TEXT_SIZE];
+        tasker_task_input input = {.task_uuid = new_uuid(), .named_task_uuid = kind};
+        assert_status(f->db, tasker_task_create(f->db, &input, NULL), TASKER_OK);
+        snprintf(sql, sizeof sql, "UPDATE tasker_tasks SET updated_at = '%s' WHERE task_uuid = '%s'", times[i],
+                 tasker_uuid_format(&input.task_uuid, text));
+        db_test_exec(f, sql);
+    }
+    tasker_task_filter filter = {.named_task_uuids = &kind, .named_task_uuid_count = 1};
+    for (tasker_order order = TASKER_ORDER_LEAST_RECENT; order <= TASKER_ORDER_MOST_RECENT; order++) {
+        tasker_page page = {.limit = 1, .order = order};
+        tasker_position at;
+        size_t count = 0;
+        for (bool more = true; more; count++) {
+            const tasker_tasks *list = NULL;
+            assert_status(f->db, tasker_task_query(f->db, &filter, &page, &list), TASKER_OK);
+            assert_int_equal(list->count, 1);
+            more = list->has_next;
+            at = list->next;
+            page.after = &at;
+            tasker_free(list);
+        }
+        assert_int_equal(count, COUNT(times));
+    }
+}
+
 /* ---- filters that look beside the task ---- */
 
 static void test_filter_by_json(void **state)
@@ -239,6 +271,8 @@ static void test_filter_by_annotation(void **state)
     assert_int_equal(COUNTED(f, task, .annotation_key = TASKER_TEXT("k"), .annotation_value = TASKER_TEXT("v")), 1);
     assert_int_equal(COUNTED(f, task, .annotation_key = TASKER_TEXT("n"), .annotation_value = TASKER_TEXT("7")), 1);
     assert_int_equal(COUNTED(f, task, .annotation_key = TASKER_TEXT("n"), .annotation_value = TASKER_TEXT("8")), 0);
+    db_test_exec(f, "UPDATE tasker_task_annotations SET annotation = '[\"k\"]'"); /* an element is no key */
+    assert_int_equal(COUNTED(f, task, NOTE, .annotation_key = TASKER_TEXT("k")), 0);
     const tasker_tasks *list = NULL;
     tasker_task_filter filter = {.annotation_value = TASKER_TEXT("v")};
     assert_status(f->db, tasker_task_query(f->db, &filter, NULL, &list), TASKER_INVALID_ARGUMENT);
@@ -280,6 +314,7 @@ int main(void)
         cmocka_unit_test(test_patches_race),
         cmocka_unit_test(test_delete),
         cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_stream_over_infinities),
         cmocka_unit_test(test_filter_by_json),
         cmocka_unit_test(test_filter_by_annotation),
         cmocka_unit_test(test_filter_by_moment),
