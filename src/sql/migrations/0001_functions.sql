@@ -120,6 +120,7 @@ SELECT k.task_uuid,
    AND (k.claimed_at IS NULL
         OR k.claimed_at < (now() AT TIME ZONE 'UTC') - k.claim_timeout_seconds * interval '1 second');
 
+-- Sorted before the contexts are asked for, so that a LIMIT asks for few of them.
 CREATE VIEW {schema}.tasker_ready_tasks AS
 SELECT c.task_uuid,
        c.namespace_name,
@@ -139,8 +140,14 @@ SELECT c.task_uuid,
        c.computed_priority,
        c.claim_status,
        c.claimed_duration_seconds
-  FROM {schema}.tasker_claimable_tasks c
-  JOIN {schema}.tasker_task_execution_contexts x ON x.task_uuid = c.task_uuid
+  FROM (SELECT o.*
+          FROM {schema}.tasker_claimable_tasks o
+         ORDER BY o.computed_priority DESC, o.created_at, o.task_uuid) c
+ CROSS JOIN LATERAL (
+       SELECT o.*
+         FROM {schema}.tasker_task_execution_contexts o
+        WHERE o.task_uuid = c.task_uuid
+       OFFSET 0) x
  WHERE x.ready_steps > 0
  ORDER BY c.computed_priority DESC, c.created_at, c.task_uuid;
 
@@ -241,14 +248,19 @@ END;
 -- is used however many steps the planner expects. A distance is an interval of n months less n times 30 days: all of
 -- these are equal, so UNION keeps a step once, at its smallest distance, and the days tell n.
 
+-- Where there are no statistics these walks look expensive, and compiling takes longer than all of them: no JIT.
+
 -- Longest way from a step without parents; edges from or to other tasks do not count. Steps on a cycle or behind one
 -- have no level. A step gets its level when all its parents have theirs; steps go by their number in steps, edges lie
--- ordered by parent, so each step and each edge is touched once.
+-- ordered by parent, so each step and each edge is touched once. Plans are kept for the session: one made while the
+-- tables are tiny would read all of them later.
 CREATE FUNCTION {schema}.calculate_dependency_levels(input_task_uuid uuid)
 RETURNS TABLE (workflow_step_uuid uuid, dependency_level integer)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
+SET jit = off
 SET enable_nestloop = off
+SET enable_seqscan = off
 AS $tasker$
 #variable_conflict use_variable
 DECLARE
@@ -315,6 +327,7 @@ CREATE FUNCTION {schema}.get_step_transitive_dependencies(target_step_uuid uuid)
 RETURNS TABLE (workflow_step_uuid uuid, task_uuid uuid, named_step_uuid uuid, step_name varchar, results jsonb,
                processed boolean, distance integer)
 LANGUAGE sql STABLE
+SET jit = off
 BEGIN ATOMIC
     WITH RECURSIVE walked (step_uuid, distance) AS (
         SELECT target_step_uuid, make_interval()
@@ -343,8 +356,7 @@ BEGIN ATOMIC
 END;
 
 -- Every step of a task with the shortest way to it from a step without parents, NULL if there is none. Up to where all
--- ways begin, and down from there. Compiling would take longer than all of it, so no JIT; a function with a setting is
--- not merged into the query around it either.
+-- ways begin, and down from there. With a setting it is not merged into the query around it.
 CREATE FUNCTION {schema}.tasker_step_depths(input_task_uuid uuid)
 RETURNS TABLE (workflow_step_uuid uuid, depth integer)
 LANGUAGE sql STABLE COST 100000 ROWS 100

@@ -527,7 +527,8 @@ CREATE TABLE {schema}.tasker_schema_versions (
 -- ---------------------------------------------------------------------------------------------------------------------
 
 -- A row costs one look at the step's own history and one at its parents', so a query that names tasks or steps pays for
--- those only. "Now" is the start of the transaction, in UTC whatever the session's time zone.
+-- those only. "Now" is the start of the transaction, in UTC whatever the session's time zone. States are subqueries:
+-- joins were planned as hashes of whole tables, once for each step or task, where statistics lack.
 --
 -- Waits: the requested backoff counts from the last start, the other from the newest failure: min(2^attempts, 30) s,
 -- with 1 for attempts that were never counted. The exponent is cut before it is raised, so nothing overflows. A pending
@@ -555,10 +556,11 @@ SELECT s.workflow_step_uuid,
        coalesce(s.backoff_request_seconds, b.seconds) AS effective_backoff_seconds
   FROM {schema}.tasker_workflow_steps s
   JOIN {schema}.tasker_named_steps ns ON ns.named_step_uuid = s.named_step_uuid
-  LEFT JOIN {schema}.tasker_workflow_step_transitions t
-         ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
  CROSS JOIN LATERAL (
-       SELECT coalesce(t.to_state, 'pending')::text AS state) c
+       SELECT coalesce((SELECT t.to_state
+                          FROM {schema}.tasker_workflow_step_transitions t
+                         WHERE t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent), 'pending')::text AS state
+       OFFSET 0) c
  CROSS JOIN LATERAL (
        SELECT (coalesce(s.attempts, 0) = 0 AND c.state <> 'error')
            OR (s.retryable AND coalesce(s.attempts, 0) < coalesce(s.retry_limit, 3)) AS eligible) e
@@ -574,11 +576,12 @@ SELECT s.workflow_step_uuid,
                            + b.seconds * interval '1 second')::timestamp AS next_retry_at) w
  CROSS JOIN LATERAL (
        SELECT count(DISTINCT g.from_step_uuid)::integer AS total_parents,
-              (count(DISTINCT g.from_step_uuid)
-                  FILTER (WHERE pt.to_state IN ('complete', 'resolved_manually')))::integer AS completed_parents
+              (count(DISTINCT g.from_step_uuid) FILTER (WHERE (
+                   SELECT pt.to_state
+                     FROM {schema}.tasker_workflow_step_transitions pt
+                    WHERE pt.workflow_step_uuid = g.from_step_uuid AND pt.most_recent)
+                   IN ('complete', 'resolved_manually')))::integer AS completed_parents
          FROM {schema}.tasker_workflow_step_edges g
-         LEFT JOIN {schema}.tasker_workflow_step_transitions pt
-                ON pt.workflow_step_uuid = g.from_step_uuid AND pt.most_recent
         WHERE g.to_step_uuid = s.workflow_step_uuid) p;
 
 
@@ -592,7 +595,9 @@ SELECT s.workflow_step_uuid,
 CREATE VIEW {schema}.tasker_task_execution_contexts AS
 SELECT k.task_uuid,
        k.named_task_uuid,
-       coalesce(t.to_state, 'pending')::text AS status,
+       coalesce((SELECT t.to_state
+                   FROM {schema}.tasker_task_transitions t
+                  WHERE t.task_uuid = k.task_uuid AND t.most_recent), 'pending')::text AS status,
        c.total_steps,
        c.pending_steps,
        c.in_progress_steps,
@@ -618,7 +623,6 @@ SELECT k.task_uuid,
        c.next_retry_at,
        x.stuck
   FROM {schema}.tasker_tasks k
-  LEFT JOIN {schema}.tasker_task_transitions t ON t.task_uuid = k.task_uuid AND t.most_recent
  CROSS JOIN LATERAL (
        SELECT count(*) AS total_steps,
               count(*) FILTER (WHERE r.current_state = 'pending') AS pending_steps,
