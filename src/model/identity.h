@@ -14,6 +14,9 @@ typedef struct tkr_identity {
     tasker_json context; /* as it is to be stored: laid over the kind's default */
 } tkr_identity;
 
+/* In task.c: refuses JSON of the wrong shape and a time-out that is not above 0. */
+void tkr_check_task(tkr_call *call, const tasker_task_input *input);
+
 /* False, with the call refused: identity and identity_key do not go together, or the key is too long or not UTF-8. */
 bool tkr_check_identity(tkr_call *call, const tasker_task_input *input);
 

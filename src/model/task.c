@@ -70,14 +70,10 @@ static tasker_status finish_create(tkr_call *call)
     return TASKER_AGAIN;
 }
 
-static void check_claim_timeout(tkr_call *call, const tasker_task_input *input)
+void tkr_check_task(tkr_call *call, const tasker_task_input *input)
 {
     if (input->has_claim_timeout_seconds && input->claim_timeout_seconds <= 0)
         tkr_refuse(call, TASKER_INVALID_ARGUMENT, "claim_timeout_seconds is not above 0");
-}
-
-static void check_json(tkr_call *call, const tasker_task_input *input)
-{
     tkr_check_shape(call, "context", input->context, TASKER_JSON_SHAPE_OBJECT);
     tkr_check_shape(call, "tags", input->tags, TASKER_JSON_SHAPE_CONTAINER);
     tkr_check_shape(call, "bypass_steps", input->bypass_steps, TASKER_JSON_SHAPE_ARRAY);
@@ -90,7 +86,7 @@ static void add_create(tkr_call *call, const tasker_task_input *input)
     const tasker_uuid *named_task_uuid = tkr_given(&input->named_task_uuid);
     if (named_task_uuid == NULL && tkr_is_absent(input->name.ptr))
         tkr_refuse(call, TASKER_INVALID_ARGUMENT, "named_task_uuid or name is required");
-    check_claim_timeout(call, input);
+    tkr_check_task(call, input);
     if (!tkr_new_ids(call, 1, &transition_uuid))
         return;
     tkr_add_task_create(call, &key, &transition_uuid, TKR_IF_HAS(input, requested_at), input->initiator,
@@ -98,7 +94,6 @@ static void add_create(tkr_call *call, const tasker_task_input *input)
                         input->bypass_steps, TKR_IF_HAS(input, priority), TKR_IF_HAS(input, claim_timeout_seconds),
                         tasker_text_of(tasker_uuid_format(&key, hash)), named_task_uuid, input->namespace_name,
                         input->name, input->version);
-    check_json(call, input);
 }
 
 tasker_status tasker_task_create(tasker_db *db, const tasker_task_input *input, const tasker_task **out)
@@ -262,12 +257,11 @@ tasker_status tasker_task_update(tasker_db *db, const tasker_uuid *task_uuid, co
         tkr_refuse(&call, TASKER_INVALID_ARGUMENT, "the kind of a task cannot be changed");
     if (input->identity != TASKER_IDENTITY_UNIQUE || input->identity_key.ptr != NULL)
         tkr_refuse(&call, TASKER_INVALID_ARGUMENT, "the identity of a task cannot be changed");
-    check_claim_timeout(&call, input);
+    tkr_check_task(&call, input);
     tkr_add_task_update(&call, task_uuid, TKR_IF_HAS(input, requested_at), input->initiator, input->source_system,
                         input->reason, input->reference_id, input->context, input->tags, input->bypass_steps,
                         TKR_IF_HAS(input, priority), TKR_IF_HAS(input, claim_timeout_seconds), cleared,
                         list_cleared(input, cleared));
-    check_json(&call, input);
     return tkr_update(&call, TKR_STATEMENT_task_get, out);
 }
 

@@ -84,12 +84,8 @@ void tkr_check_workflow_task(tkr_call *call, const tasker_task_input *t)
     if (!tasker_uuid_is_nil(&t->named_task_uuid) || t->name.ptr != NULL || t->namespace_name.ptr != NULL ||
         t->version.ptr != NULL)
         tkr_refuse(call, TASKER_INVALID_ARGUMENT, "the type of a workflow's task is its definition's");
-    if (t->has_claim_timeout_seconds && t->claim_timeout_seconds <= 0)
-        tkr_refuse(call, TASKER_INVALID_ARGUMENT, "claim_timeout_seconds is not above 0");
     tkr_check_identity(call, t);
-    tkr_check_shape(call, "context", t->context, TASKER_JSON_SHAPE_OBJECT);
-    tkr_check_shape(call, "tags", t->tags, TASKER_JSON_SHAPE_CONTAINER);
-    tkr_check_shape(call, "bypass_steps", t->bypass_steps, TASKER_JSON_SHAPE_ARRAY);
+    tkr_check_task(call, t);
 }
 
 /* Without an identity the task has one that is its own. What has just been registered need not be looked for. */

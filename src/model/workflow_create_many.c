@@ -9,8 +9,6 @@
 #include "tasker/workflow.h"
 #include "value/error.h"
 
-enum { CLAIM_TIMEOUT_SECONDS = 60 };
-
 typedef struct many_stop {
     int64_t stored;
     bool has_taken, has_unregistered, has_missing;
@@ -140,7 +138,7 @@ static void add_tasks(tkr_call *call, bulk *b)
     for (size_t i = 0; i < n; i++) {
         const tasker_task_input *t = &b->inputs[i].task;
         priorities[i] = t->has_priority ? t->priority : 0;
-        timeouts[i] = t->has_claim_timeout_seconds ? t->claim_timeout_seconds : CLAIM_TIMEOUT_SECONDS;
+        timeouts[i] = t->has_claim_timeout_seconds ? t->claim_timeout_seconds : 0; /* 0: the default */
         bypass_texts[i] = (tasker_text){bypass[i].ptr, bypass[i].len};
     }
     tkr_add_workflow_create_many(call, b->keys, n, b->transitions, n, b->namespaces, n, b->names, n, b->versions, n,

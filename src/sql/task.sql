@@ -102,6 +102,9 @@ SELECT {t.task}
   FROM {schema}.tasker_tasks t
  WHERE t.task_uuid = $1;
 
+-- part: default_claim_timeout ()
+60
+
 -- parameters: new_task (task_uuid uuid, transition_uuid uuid, requested_at timestamp?, initiator text(128)?,
 --   source_system text(128)?, reason text(128)?, reference_id text(255)?, context jsonb?, tags jsonb?,
 --   bypass_steps json?, priority int4?, claim_timeout_seconds int4?, identity_hash text)
@@ -114,7 +117,7 @@ made AS (
     SELECT $1, k.named_task_uuid, false, coalesce($3, t.now), $4, $5, $6, $7,
            CASE WHEN jsonb_typeof(k.default_context) = 'object' THEN k.default_context || coalesce($8, '{}')
                 ELSE $8 END,
-           $9, $10, $13, coalesce($11, 0), coalesce($12, 60), t.now, t.now
+           $9, $10, $13, coalesce($11, 0), coalesce($12, {default_claim_timeout}), t.now, t.now
       FROM kind k, (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) t
     ON CONFLICT DO NOTHING
     RETURNING *

@@ -72,7 +72,7 @@ UPDATE {schema}.tasker_task_transitions tr
 -- Only a prefix goes, and never the current row.
 -- name: task_transition_prune writes none (task_uuid uuid, keep int4)
 WITH history AS MATERIALIZED (
-    SELECT r.task_transition_uuid, r.to_state, r.most_recent,
+    SELECT r.task_transition_uuid, r.most_recent,
            row_number() OVER (ORDER BY r.sort_key, r.created_at, r.task_transition_uuid) AS n,
            count(*) OVER () AS total
       FROM {schema}.tasker_task_transitions r

@@ -40,7 +40,7 @@ WITH types AS MATERIALIZED (
            w.initiator, w.source_system, w.reason, CAST (w.bypass_steps AS json), w.tags,
            CASE WHEN jsonb_typeof(k.default_context) = 'object' THEN k.default_context || coalesce(w.context, '{}')
                 ELSE w.context END,
-           CAST (w.task_uuid AS text), w.reference_id, w.priority, w.claim_timeout_seconds, t.now, t.now
+           CAST (w.task_uuid AS text), w.reference_id, w.priority, coalesce(nullif(w.claim_timeout_seconds, 0), {default_claim_timeout}), t.now, t.now
       FROM unnest($1, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) WITH ORDINALITY
            AS w (task_uuid, has_requested_at, requested_at, initiator, source_system, reason, bypass_steps, tags,
                  context, reference_id, priority, claim_timeout_seconds, n)

@@ -151,13 +151,11 @@ void tkr_put_int8_or_null(tkr_call *call, const char *name, const int64_t *value
 void tkr_put_bool(tkr_call *call, const char *name, bool value);
 void tkr_put_bool_or_null(tkr_call *call, const char *name, const bool *value);
 void tkr_put_float8(tkr_call *call, const char *name, double value);
-void tkr_put_timestamp(tkr_call *call, const char *name, tasker_time value);
 void tkr_put_timestamp_or_null(tkr_call *call, const char *name, const tasker_time *value);
 void tkr_put_uuid_array(tkr_call *call, const char *name, const tasker_uuid *items, size_t count, bool null);
 void tkr_put_text_array(tkr_call *call, const char *name, const tasker_text *items, size_t count, size_t limit,
                         bool null);
 void tkr_put_jsonb_array(tkr_call *call, const char *name, const tasker_json *items, size_t count, bool null);
 void tkr_put_int4_array(tkr_call *call, const char *name, const int32_t *items, size_t count, bool null);
-void tkr_put_int8_array(tkr_call *call, const char *name, const int64_t *items, size_t count, bool null);
 void tkr_put_timestamp_array(tkr_call *call, const char *name, const tasker_time *items, size_t count, bool null);
 void tkr_put_bool_array(tkr_call *call, const char *name, const bool *items, size_t count, bool null);

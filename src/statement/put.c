@@ -220,11 +220,6 @@ void tkr_put_timestamp_or_null(tkr_call *call, const char *name, const tasker_ti
         put_time(call, name, *value);
 }
 
-void tkr_put_timestamp(tkr_call *call, const char *name, tasker_time value)
-{
-    tkr_put_timestamp_or_null(call, name, &value);
-}
-
 /* ---- arrays: header, one dimension, elements; the length in front is known at the end ---- */
 
 typedef struct array {
@@ -321,16 +316,6 @@ void tkr_put_int4_array(tkr_call *call, const char *name, const int32_t *items, 
         tkr_write_u32(bytes, (uint32_t)items[i]);
         put_bytes(call, bytes, sizeof bytes);
     }
-    end_array(call, name, &a);
-}
-
-void tkr_put_int8_array(tkr_call *call, const char *name, const int64_t *items, size_t count, bool null)
-{
-    array a;
-    if (!begin_array(call, name, items, count, null, TKR_OID_INT8, &a))
-        return;
-    for (size_t i = 0; i < count; i++)
-        put_u64(call, (uint64_t)items[i]);
     end_array(call, name, &a);
 }
 
