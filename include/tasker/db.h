@@ -94,7 +94,9 @@ TASKER_CALL tasker_db_open(tasker_text conninfo, const tasker_db_options *option
  * Puts a handle around a connection of yours. It stays yours: closing the handle leaves it open, its settings are not
  * changed, an open transaction is used as it is. While a call runs the connection must not be used otherwise; between
  * calls it may be. BUSY: it is in the middle of a command or in pipeline mode. UNSUPPORTED: its client_encoding is
- * not UTF8. Otherwise as tasker_db_open. A lost wrapped link cannot be recovered by the handle.
+ * not UTF8. Otherwise as tasker_db_open. A lost wrapped link cannot be recovered by the handle. A call that is given up
+ * (TIMEOUT, INTERRUPTED, OUT_OF_MEMORY) before all of it was sent ends the link, yours too: what is left in libpq would
+ * be sent later, by whatever uses it next.
  */
 TASKER_CALL tasker_db_wrap(struct pg_conn *conn, const tasker_db_options *options, tasker_error *error,
                            tasker_db **out);
