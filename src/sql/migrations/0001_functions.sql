@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
 --
--- Schema version 1, the functions and views that tasker-core's programs call: run after 0001_schema.sql, in the same
+-- Schema version 1, the functions and views that tasker-core's programs call: run after 0001_views.sql, in the same
 -- transaction and by the same rules. libtasker's own statements use none of them.
 --
 -- Names and signatures are tasker-core's. What they answer about readiness and execution comes from the views of
--- 0001_schema.sql, which hold the rules. "Now" is the start of the transaction, in UTC whatever the session's time
+-- 0001_views.sql, which hold the rules. "Now" is the start of the transaction, in UTC whatever the session's time
 -- zone. Unknown ids and NULL give no rows or false.
 --
 -- Bodies between BEGIN ATOMIC and END are parsed here and now, so no caller's search path, temporary table or operator

@@ -1,0 +1,3 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Schema version 1, what keeps ready work: run after 0001_functions.sql, in the same transaction and by the same rules.
