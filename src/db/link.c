@@ -44,26 +44,6 @@ static PGconn *start(const tasker_db *db)
     return PQconnectStartParams(keywords, values, 1);
 }
 
-static tasker_status poll_connect(tasker_db *db, PGconn *conn, tkr_deadline deadline, tasker_error *error)
-{
-    PostgresPollingStatusType want = PGRES_POLLING_WRITING;
-    while (want != PGRES_POLLING_OK) {
-        if (want == PGRES_POLLING_FAILED)
-            return tkr_error_from_connect(error, conn);
-        struct pollfd fd = {PQsocket(conn), want == PGRES_POLLING_READING ? POLLIN : POLLOUT, 0};
-        int ready = poll(&fd, 1, tkr_deadline_poll_ms(deadline));
-        if (ready == 0)
-            return tkr_error_set(error, TASKER_TIMEOUT, "no connection within %d ms", db->connect_timeout_ms);
-        if (ready < 0 && errno == EINTR && db->interruptible)
-            return tkr_error_set(error, TASKER_INTERRUPTED, "a signal ended the wait for a connection");
-        if (ready < 0 && errno != EINTR)
-            return tkr_error_set(error, TASKER_DISCONNECTED, "poll failed: errno %d", errno);
-        if (ready > 0)
-            want = PQconnectPoll(conn);
-    }
-    return TASKER_OK;
-}
-
 /* sslmode=verify-full must have been asked for and TLS must be in use; a unix socket is not TLS. */
 static tasker_status check_tls(PGconn *conn, tasker_error *error)
 {
@@ -78,29 +58,74 @@ static tasker_status check_tls(PGconn *conn, tasker_error *error)
     return tkr_error_set(error, TASKER_DENIED, "require_tls: the link is not TLS with sslmode=verify-full");
 }
 
-tasker_status tkr_link_connect(tasker_db *db, tasker_error *error)
+tasker_status tkr_link_connect_start(tasker_db *db, tasker_error *error)
 {
-    tkr_deadline deadline = tkr_deadline_in(db->connect_timeout_ms);
     PGconn *conn = start(db);
     if (conn == NULL)
         return tkr_error_set(error, TASKER_OUT_OF_MEMORY, "out of memory");
     PQsetErrorVerbosity(conn, PQERRORS_VERBOSE);
     PQsetNoticeReceiver(conn, take_notice, db);
-    tasker_status status = PQstatus(conn) == CONNECTION_BAD ? tkr_error_from_connect(error, conn)
-                                                            : poll_connect(db, conn, deadline, error);
-    if (status == TASKER_OK && db->require_tls)
-        status = check_tls(conn, error);
+    db->conn = conn;
+    db->lost = true; /* until it is whole */
+    db->connect_events = POLLOUT;
+    if (PQstatus(conn) != CONNECTION_BAD)
+        return TASKER_AGAIN;
+    tasker_status status = tkr_error_from_connect(error, conn);
+    tkr_link_disconnect(db);
+    return status;
+}
+
+tasker_status tkr_link_connect_step(tasker_db *db, tasker_error *error)
+{
+    tasker_status status = TASKER_OK;
+    PostgresPollingStatusType want = PQconnectPoll(db->conn);
+    db->connect_events = want == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+    if (want == PGRES_POLLING_FAILED)
+        status = tkr_error_from_connect(error, db->conn);
+    else if (want != PGRES_POLLING_OK)
+        return TASKER_AGAIN;
+    else if (db->require_tls)
+        status = check_tls(db->conn, error);
     if (status != TASKER_OK) {
-        PQfinish(conn);
+        tkr_link_disconnect(db);
         return status;
     }
-    PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
+    PQsetErrorVerbosity(db->conn, PQERRORS_DEFAULT);
     tkr_prepared_reset(&db->prepared);
-    db->conn = conn;
     db->lost = db->tainted = db->dismissed = false;
     db->savepoint_depth = 0;
     tkr_link_refresh_session(db);
     return TASKER_OK;
+}
+
+static tasker_status wait_for_connect(tasker_db *db, tkr_deadline deadline, tasker_error *error)
+{
+    for (;;) {
+        struct pollfd fd = {PQsocket(db->conn), db->connect_events, 0};
+        int ready = poll(&fd, 1, tkr_deadline_poll_ms(deadline));
+        if (ready > 0)
+            return TASKER_OK;
+        if (ready == 0)
+            return tkr_error_set(error, TASKER_TIMEOUT, "no connection within %d ms", db->connect_timeout_ms);
+        if (errno != EINTR)
+            return tkr_error_set(error, TASKER_DISCONNECTED, "poll failed: errno %d", errno);
+        if (db->interruptible)
+            return tkr_error_set(error, TASKER_INTERRUPTED, "a signal ended the wait for a connection");
+    }
+}
+
+tasker_status tkr_link_connect(tasker_db *db, tasker_error *error)
+{
+    tkr_deadline deadline = tkr_deadline_in(db->connect_timeout_ms);
+    tasker_status status = tkr_link_connect_start(db, error);
+    while (status == TASKER_AGAIN) {
+        status = wait_for_connect(db, deadline, error);
+        if (status == TASKER_OK)
+            status = tkr_link_connect_step(db, error);
+        else
+            tkr_link_disconnect(db);
+    }
+    return status;
 }
 
 tasker_status tkr_link_adopt(tasker_db *db, PGconn *conn, tasker_error *error)

@@ -18,6 +18,7 @@ struct tasker_db {
     bool dismissed; /* the server has said goodbye and closes in a moment */
     pid_t pid;
     atomic_bool busy;
+    short connect_events; /* of poll, while it is being connected */
 
     char *conninfo, *application_name;
     char *schema, *schema_quoted;
@@ -41,6 +42,13 @@ struct tasker_db {
 
 /* Opens the socket and the session of db->conninfo; db->conn is NULL before and after a failure. */
 tasker_status tkr_link_connect(tasker_db *db, tasker_error *error);
+
+/*
+ * The same without ever waiting: start, then step as long as it is AGAIN, each time after poll has seen one of
+ * db->connect_events on the socket. In between db->conn is there, and lost.
+ */
+tasker_status tkr_link_connect_start(tasker_db *db, tasker_error *error);
+tasker_status tkr_link_connect_step(tasker_db *db, tasker_error *error);
 
 /* Takes a connection of the caller's. */
 tasker_status tkr_link_adopt(tasker_db *db, struct pg_conn *conn, tasker_error *error);

@@ -9,13 +9,6 @@
 #include "db/deadline.h"
 #include "db/error.h"
 
-typedef struct script {
-    tasker_db *db;
-    const char *text;
-    tkr_deadline deadline;
-    bool flushed, was_nonblocking;
-} script;
-
 /* The server counts characters from 1. */
 static int line_of(const char *text, const PGresult *result)
 {
@@ -29,7 +22,7 @@ static int line_of(const char *text, const PGresult *result)
     return line;
 }
 
-static void take_error(script *s, const PGresult *result)
+static void take_error(tkr_script *s, const PGresult *result)
 {
     tasker_error *error = &s->db->error;
     if (error->status != TASKER_OK)
@@ -45,27 +38,27 @@ static void take_error(script *s, const PGresult *result)
 }
 
 /* What the server said before is the cause; else this is. */
-static tasker_status give_up(script *s, tasker_status status, const char *why)
+static tasker_status give_up(tkr_script *s, tasker_status status, const char *why)
 {
     if (s->db->error.status == TASKER_OK)
         tkr_error_set(&s->db->error, status, "%s", why);
     return TASKER_OK;
 }
 
-static tasker_status lose(script *s)
+static tasker_status lose(tkr_script *s)
 {
     s->db->lost = true;
     return give_up(s, TASKER_DISCONNECTED, "the server closed the connection");
 }
 
-static tasker_status taint(script *s, tasker_status status, const char *why)
+static tasker_status taint(tkr_script *s, tasker_status status, const char *why)
 {
     s->db->tainted = true;
     return give_up(s, status, why);
 }
 
 /* Takes all answers that are here; OK: there are no more to come. */
-static tasker_status collect(script *s)
+static tasker_status collect(tkr_script *s)
 {
     PGconn *conn = s->db->conn;
     while (!PQisBusy(conn)) {
@@ -83,7 +76,7 @@ static tasker_status collect(script *s)
     return TASKER_AGAIN;
 }
 
-static tasker_status step(script *s)
+tasker_status tkr_script_step(tkr_script *s)
 {
     PGconn *conn = s->db->conn;
     if (!s->flushed) {
@@ -97,10 +90,15 @@ static tasker_status step(script *s)
     return status == TASKER_AGAIN && !alive ? lose(s) : status;
 }
 
-static tasker_status wait_for(script *s)
+short tkr_script_want(const tkr_script *s)
 {
-    struct pollfd fd = {PQsocket(s->db->conn), (short)(s->flushed ? POLLIN : POLLIN | POLLOUT), 0};
-    int ready = poll(&fd, 1, tkr_deadline_poll_ms(s->deadline));
+    return (short)(s->flushed ? POLLIN : POLLIN | POLLOUT);
+}
+
+static tasker_status wait_for(tkr_script *s, tkr_deadline deadline)
+{
+    struct pollfd fd = {PQsocket(s->db->conn), tkr_script_want(s), 0};
+    int ready = poll(&fd, 1, tkr_deadline_poll_ms(deadline));
     if (ready == 0)
         return taint(s, TASKER_TIMEOUT, "no answer within the deadline");
     if (ready < 0 && errno == EINTR && s->db->interruptible)
@@ -110,11 +108,11 @@ static tasker_status wait_for(script *s)
     return TASKER_AGAIN;
 }
 
-static tasker_status start(script *s)
+tasker_status tkr_script_start(tkr_script *s, tasker_db *db, const char *text)
 {
-    PGconn *conn = s->db->conn;
-    s->was_nonblocking = PQisnonblocking(conn);
-    if (PQsetnonblocking(conn, 1) == 0 && PQsendQuery(conn, s->text))
+    PGconn *conn = db->conn;
+    *s = (tkr_script){.db = db, .text = text, .was_nonblocking = PQisnonblocking(conn)};
+    if (PQsetnonblocking(conn, 1) == 0 && PQsendQuery(conn, text))
         return TASKER_AGAIN;
     if (PQstatus(conn) != CONNECTION_OK)
         return lose(s);
@@ -123,11 +121,12 @@ static tasker_status start(script *s)
 
 tasker_status tkr_script_run(tasker_db *db, const char *name, const char *text)
 {
-    script s = {.db = db, .text = text, .deadline = tkr_deadline_in(db->timeout_ms)};
+    tkr_script s;
+    tkr_deadline deadline = tkr_deadline_in(db->timeout_ms);
     tkr_link_start_running(db);
-    tasker_status status = start(&s);
-    while (status == TASKER_AGAIN && (status = step(&s)) == TASKER_AGAIN)
-        status = wait_for(&s);
+    tasker_status status = tkr_script_start(&s, db, text);
+    while (status == TASKER_AGAIN && (status = tkr_script_step(&s)) == TASKER_AGAIN)
+        status = wait_for(&s, deadline);
     /* As in an exchange: a cancel request that hit nothing may still be on its way to a later call. */
     if (tkr_link_stop_running(db) > (db->error.status == TASKER_CANCELLED))
         db->tainted = true;

@@ -9,3 +9,17 @@
  * has failed then. The text must not commit: so no lost answer leaves a doubt, and no status is IN_DOUBT.
  */
 tasker_status tkr_script_run(tasker_db *db, const char *name, const char *text);
+
+typedef struct tkr_script {
+    tasker_db *db;
+    const char *text;
+    bool flushed, was_nonblocking;
+} tkr_script;
+
+/*
+ * The steps of a run, none of which waits: start, then step as long as it is AGAIN, after poll has seen one of the
+ * events wanted. Otherwise it has ended, and db->error says how. The connection stays in non-blocking mode.
+ */
+tasker_status tkr_script_start(tkr_script *script, tasker_db *db, const char *text);
+tasker_status tkr_script_step(tkr_script *script);
+short tkr_script_want(const tkr_script *script);
