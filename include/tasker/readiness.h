@@ -6,7 +6,8 @@
  * A step is ready when it is pending or in error, its parents are all done (complete or resolved_manually), it has
  * not failed for good (the first start is free, later ones need retryable and attempts < retry_limit), and both waits
  * after a failure are over: the requested backoff, from the last start, and min(2^attempts, 30) seconds from the
- * failure. A reset ends both: a pending step whose attempts are 0 again does not wait for its failures.
+ * failure. A reset ends both, and so does the retry of a step whose attempts were used up: it does not wait for its
+ * failures while its history says event reset or retry last, and its attempts are 0.
  *
  * A task is stuck when it is not done and nothing of it is ready, under way or waiting for the end of a backoff, while
  * some step has failed for good or is cancelled: what depends on those can never start. tasker_task_finalize goes by

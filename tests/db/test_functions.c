@@ -194,6 +194,58 @@ static void test_readiness_of_some(void **state)
                         "t");
 }
 
+/* Half a second after a failure: the seconds from now until the step may run again, and whether it may already. */
+static const char *wait_of(PGconn *conn, const made_flow *flow)
+{
+    return ask(conn,
+               "SELECT concat_ws(' ', trim_scale(extract(epoch FROM next_retry_at - timezone('UTC', now()))),"
+               " ready_for_execution) FROM get_step_readiness_status('%s')",
+               text_of(flow->task_uuid));
+}
+
+/* Attempts of 0 alone do not end the wait, only with the history row of what set them. */
+static void test_wait_of_few_attempts(void **state)
+{
+    static const struct {
+        const char *attempts, *metadata, *expected;
+    } cases[] = {
+        {"0", "{}", "0.5 f"},
+        {"0", "[\"reset\"]", "0.5 f"},
+        {"0", "\"reset\"", "0.5 f"},
+        {"0", "{\"event\": null}", "0.5 f"},
+        {"0", "{\"event\": \"reset\"}", "t"},
+        {"0", "{\"event\": \"retry\"}", "t"},
+        {"1", "{\"event\": \"reset\"}", "1.5 f"},
+        {"NULL", "{\"event\": \"reset\"}", "1.5 f"},
+        {"-1", "{}", "0 t"}, /* other programs' tables */
+        {"-2147483648", "{}", "-0.5 t"},
+    };
+    fixture *f = *state;
+    PGconn *conn = tasker_db_conn(f->db);
+    made_flow flow = make_flow(f->db, "a", "");
+    const char *step = text_of(flow.steps[0]);
+    tell(conn, "BEGIN");
+    tell(conn, "ALTER TABLE tasker_workflow_steps DROP CONSTRAINT chk_workflow_steps_attempts");
+    tell(conn,
+         "UPDATE tasker_workflow_step_transitions SET to_state = 'error', most_recent = false,"
+         " created_at = timezone('UTC', now()) - interval '0.5 seconds' WHERE workflow_step_uuid = '%s'",
+         step);
+    tell(conn,
+         "INSERT INTO tasker_workflow_step_transitions (workflow_step_uuid, to_state, sort_key, most_recent,"
+         " created_at, updated_at) VALUES ('%s', 'pending', 1000, true, now(), now())",
+         step);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        tell(conn, "UPDATE tasker_workflow_steps SET attempts = %s WHERE workflow_step_uuid = '%s'", cases[i].attempts,
+             step);
+        tell(conn,
+             "UPDATE tasker_workflow_step_transitions SET metadata = '%s' WHERE workflow_step_uuid = '%s'"
+             " AND most_recent",
+             cases[i].metadata, step);
+        assert_string_equal(wait_of(conn, &flow), cases[i].expected);
+    }
+    tell(conn, "ROLLBACK");
+}
+
 /* ---- attacks ---- */
 
 /*
@@ -278,9 +330,8 @@ static void test_attacks(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_signatures),
-        cmocka_unit_test(test_odd_arguments),
-        cmocka_unit_test(test_readiness_of_some),
+        cmocka_unit_test(test_signatures),        cmocka_unit_test(test_odd_arguments),
+        cmocka_unit_test(test_readiness_of_some), cmocka_unit_test(test_wait_of_few_attempts),
         cmocka_unit_test(test_attacks),
     };
     return db_test_run(tests);

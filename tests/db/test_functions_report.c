@@ -109,6 +109,9 @@ static void test_metrics(void **state)
     fixture *f = *state;
     PGconn *conn = begin_empty(f);
     assert_string_equal(metrics(conn, "NULL::timestamptz"), "0 0 0 / 1 0 0 0 0 0 0 0 0");
+    assert_string_equal(ask(conn, "SELECT concat_ws(' ', system_health_score, completion_rate, error_rate,"
+                                  " avg_task_duration, avg_step_duration) FROM get_analytics_metrics()"),
+                        "1.0 0.0 0.0 0.000 0.000");
     made_flow recent = make_flow(f->db, "abc", ""), old = make_flow(f->db, "ab", ""), none = make_flow(f->db, "a", "");
     put_created(conn, &recent, -100, -90);
     put_created(conn, &old, -4000, -3990);

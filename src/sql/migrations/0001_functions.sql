@@ -519,8 +519,8 @@ BEGIN ATOMIC
            f.tasks, f.completed, f.failed,
            coalesce(round(100.0 * f.completed / nullif(f.tasks, 0), 2), 0.0),
            coalesce(round(100.0 * f.failed / nullif(f.tasks, 0), 2), 0.0),
-           coalesce(round(f.since_task / nullif(f.complete_steps, 0), 3), 0),
-           coalesce(round(f.since_step / nullif(f.complete_steps, 0), 3), 0),
+           round(coalesce(f.since_task / nullif(f.complete_steps, 0), 0), 3),
+           round(coalesce(f.since_step / nullif(f.complete_steps, 0), 0), 3),
            f.steps::bigint, span.begins, now()
       FROM f, span,
            (SELECT count(DISTINCT ns.name) AS namespaces, count(DISTINCT nt.name) AS names

@@ -13,8 +13,8 @@
 -- joins were planned as hashes of whole tables, once for each step or task, where statistics lack.
 --
 -- Waits: the requested backoff counts from the last start, the other from the newest failure: min(2^attempts, 30) s,
--- with 1 for attempts that were never counted. The exponent is cut before it is raised, so nothing overflows. A pending
--- step whose attempts are 0 again was reset: its failures are over.
+-- with 1 for attempts that were never counted. The exponent is cut before it is raised, so nothing overflows. The other
+-- wait ends when the attempts begin anew, as a current history row of event reset or retry and attempts of 0 tell.
 CREATE VIEW {schema}.tasker_step_readiness_status AS
 SELECT s.workflow_step_uuid,
        s.task_uuid,
@@ -35,7 +35,7 @@ SELECT s.workflow_step_uuid,
        coalesce(s.retry_limit, 3) AS retry_limit,
        s.backoff_request_seconds,
        s.last_attempted_at::timestamp AS last_attempted_at,
-       coalesce(s.backoff_request_seconds, b.seconds) AS effective_backoff_seconds
+       coalesce(s.backoff_request_seconds, b.seconds::integer) AS effective_backoff_seconds
   FROM {schema}.tasker_workflow_steps s
   JOIN {schema}.tasker_named_steps ns ON ns.named_step_uuid = s.named_step_uuid
  CROSS JOIN LATERAL (
@@ -51,11 +51,15 @@ SELECT s.workflow_step_uuid,
          FROM {schema}.tasker_workflow_step_transitions h
         WHERE h.workflow_step_uuid = s.workflow_step_uuid AND h.to_state = 'error') f
  CROSS JOIN LATERAL (
-       SELECT least(power(2, least(greatest(coalesce(s.attempts, 1), 0), 5)), 30)::integer AS seconds) b
+       SELECT least(power(2, least(greatest(coalesce(s.attempts, 1), -30), 5)), 30) AS seconds) b
  CROSS JOIN LATERAL (
        SELECT greatest(s.last_attempted_at + s.backoff_request_seconds * interval '1 second',
-                       CASE WHEN s.attempts = 0 AND c.state = 'pending' THEN NULL ELSE f.last_failure_at END
-                           + b.seconds * interval '1 second')::timestamp AS next_retry_at) w
+                       CASE WHEN s.attempts = 0 AND c.state = 'pending' AND f.last_failure_at IS NOT NULL AND (
+                                 SELECT t.metadata ->> 'event'
+                                   FROM {schema}.tasker_workflow_step_transitions t
+                                  WHERE t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent)
+                                 IN ('reset', 'retry') THEN NULL
+                            ELSE f.last_failure_at + b.seconds * interval '1 second' END)::timestamp AS next_retry_at) w
  CROSS JOIN LATERAL (
        SELECT count(DISTINCT g.from_step_uuid)::integer AS total_parents,
               (count(DISTINCT g.from_step_uuid) FILTER (WHERE (
