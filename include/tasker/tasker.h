@@ -19,6 +19,7 @@
 #include "named_task.h"
 #include "named_tasks_named_step.h"
 #include "pipeline.h"
+#include "pool.h"
 #include "readiness.h"
 #include "report.h"
 #include "schema.h"

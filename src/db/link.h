@@ -13,6 +13,7 @@
 struct tasker_db {
     struct pg_conn *conn;
     bool wrapped; /* conn belongs to the caller */
+    bool pooled;  /* the handle belongs to a pool */
     bool tainted; /* a call was abandoned: what comes next on this link is not an answer to us */
     bool lost;
     bool dismissed; /* the server has said goodbye and closes in a moment */

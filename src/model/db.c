@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "model/handle.h"
 #include "model/schema_text.h"
 #include "statements.h"
 #include "tasker/version.h"
@@ -240,15 +241,9 @@ static tasker_status finish_open(tasker_db *db, tasker_status status, tasker_err
     return status;
 }
 
-tasker_status tasker_db_open(tasker_text conninfo, const tasker_db_options *options, tasker_error *error,
-                             tasker_db **out)
+tasker_status tkr_db_make(tasker_text conninfo, const tasker_db_options *options, tasker_error *error, tasker_db **out)
 {
     tasker_db *db = NULL;
-    if (out == NULL)
-        return tkr_error_set(error, TASKER_INVALID_ARGUMENT, "out is required");
-    *out = NULL;
-    if (error != NULL)
-        *error = (tasker_error){.item = -1};
     if (!is_text(conninfo, 65536))
         return tkr_error_set(error, TASKER_INVALID_ARGUMENT, "conninfo is not UTF-8 without NUL, or too long");
     tasker_status status = make_handle(options, error, &db);
@@ -260,8 +255,25 @@ tasker_status tasker_db_open(tasker_text conninfo, const tasker_db_options *opti
     if (status == TASKER_OK)
         status = tkr_link_check_conninfo(db->conninfo, error);
     if (status == TASKER_OK)
-        status = tkr_link_connect(db, error);
-    return finish_open(db, status, error, out);
+        *out = db;
+    else
+        free_handle(db);
+    return status;
+}
+
+tasker_status tasker_db_open(tasker_text conninfo, const tasker_db_options *options, tasker_error *error,
+                             tasker_db **out)
+{
+    tasker_db *db = NULL;
+    if (out == NULL)
+        return tkr_error_set(error, TASKER_INVALID_ARGUMENT, "out is required");
+    *out = NULL;
+    if (error != NULL)
+        *error = (tasker_error){.item = -1};
+    tasker_status status = tkr_db_make(conninfo, options, error, &db);
+    if (status != TASKER_OK)
+        return status;
+    return finish_open(db, tkr_link_connect(db, error), error, out);
 }
 
 tasker_status tasker_db_wrap(struct pg_conn *conn, const tasker_db_options *options, tasker_error *error,
@@ -282,7 +294,7 @@ tasker_status tasker_db_wrap(struct pg_conn *conn, const tasker_db_options *opti
 
 void tasker_db_close(tasker_db *db)
 {
-    if (db == NULL || db->queue != NULL) /* a pipeline's handle goes with the pipeline */
+    if (db == NULL || db->queue != NULL || db->pooled) /* these go with their pipeline or pool */
         return;
     tkr_link_disconnect(db);
     free_handle(db);
@@ -319,6 +331,30 @@ tasker_status tasker_db_recover(tasker_db *db)
     if (open)
         return tasker_db_rollback(db);
     return broken ? status : TASKER_NOOP;
+}
+
+/* ms, or what is left until the deadline if that is less. */
+static int32_t cut_to(int32_t ms, tkr_deadline deadline)
+{
+    int32_t left = tkr_deadline_poll_ms(deadline);
+    return left < 0 || (ms >= 0 && ms < left) ? ms : left;
+}
+
+tasker_status tkr_db_mend(tasker_db *db, tkr_deadline deadline)
+{
+    tasker_status status = tkr_link_enter_broken(db);
+    if (status != TASKER_OK)
+        return status;
+    int32_t connect_ms = db->connect_timeout_ms, call_ms = db->timeout_ms;
+    db->connect_timeout_ms = cut_to(connect_ms, deadline);
+    status = reconnect(db);
+    db->connect_timeout_ms = connect_ms;
+    tkr_link_leave(db);
+    db->timeout_ms = cut_to(call_ms, deadline);
+    if (status == TASKER_OK)
+        status = check_session(db);
+    db->timeout_ms = call_ms;
+    return status;
 }
 
 /* ---- small things ---- */

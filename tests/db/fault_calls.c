@@ -43,6 +43,25 @@ static tasker_status wrap_another(tasker_db *db, world *w)
     return status;
 }
 
+static tasker_status pool_another(tasker_db *db, world *w)
+{
+    tasker_pool *pool = NULL;
+    tasker_db *another = NULL;
+    tasker_error error;
+    (void)db;
+    tasker_pool_options options = {.min_size = 1, .max_size = 2};
+    tasker_status status = tasker_pool_open(T(w->f->conninfo), &options, &error, &pool);
+    if (status == TASKER_OK)
+        status = tasker_pool_acquire(pool, 10000, &error, &another);
+    assert_int_equal(error.status, status);
+    tasker_pool_release(pool, another);
+    if (status == TASKER_OK)
+        status = tasker_pool_acquire(pool, 10000, &error, &another);
+    tasker_pool_release(pool, another);
+    tasker_pool_close(pool);
+    return status;
+}
+
 static tasker_status install_another(tasker_db *db, world *w)
 {
     tasker_db *another = NULL;
@@ -300,6 +319,7 @@ const victim fault_writers[] = {WRITES(WRITER){"define", define, .writes = true}
                                 {"pipeline", queue, .writes = true, .aside = true}};
 const victim fault_others[] = {{"open", open_another, .aside = true},
                                {"wrap", wrap_another, .aside = true},
+                               {"pool", pool_another, .aside = true},
                                {"dump", dump, .aside = true},
                                {"install", install_another, .writes = true, .aside = true}};
 const size_t fault_reader_count = COUNT(fault_readers);
