@@ -43,14 +43,14 @@ static void move(way *w, tasker_state to)
     w->state = to;
 }
 
-/* Whether one arrow leads there, of those that a run takes: a step that fails has been started. */
+/* Whether one arrow leads there, of those that a run takes: a step that fails has been started, none is reset. */
 static bool is_arrow(tasker_state from, tasker_state to)
 {
     if (from == TASKER_STATE_NONE)
         return to == TASKER_STATE_PENDING;
     if (to == TASKER_STATE_ERROR)
         return from == TASKER_STATE_IN_PROGRESS;
-    for (int event = TASKER_EVENT_ENQUEUE; event <= TASKER_EVENT_RESET; event++)
+    for (int event = TASKER_EVENT_ENQUEUE; event <= TASKER_EVENT_RETRY; event++)
         if (tasker_state_after_step_event(from, (tasker_event)event) == to)
             return true;
     return false;

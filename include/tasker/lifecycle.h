@@ -106,7 +106,7 @@ TASKER_CALL tasker_task_finalize(tasker_db *db, const tasker_uuid *task_uuids, s
  * a step whose attempts are used up, or that is not retryable, sets them to 0, and then nothing is waited for; else the
  * wait of readiness itself stays, min(2^attempts, 30) seconds after the newest failure; tasker_workflow_step_reset ends
  * that, too.
- * RESET is INVALID_ARGUMENT.
+ * RESET is INVALID_ARGUMENT: it has a call of its own.
  */
 TASKER_CALL tasker_workflow_step_apply(tasker_db *db, const tasker_uuid *workflow_step_uuids, size_t count,
                                        tasker_event event, const tasker_change *change, tasker_outcome *outcomes);
@@ -119,16 +119,15 @@ TASKER_CALL tasker_workflow_step_skip(tasker_db *db, const tasker_uuid *workflow
                                       const tasker_change *change, tasker_outcome *outcomes);
 
 /*
- * Takes steps back to pending, as if they had never run: from error, and from complete, resolved_manually and
- * cancelled, which no event leads out of. Results go, attempts are 0, nothing is waited for. With descendants, all
- * steps that depend on them over any number of edges go back as well from these four states; moved counts them. A step
- * that several items of a call would take along counts for one of them.
+ * RESET: takes steps back to pending, as if they had never run: from error, and from complete, resolved_manually and
+ * cancelled, which no other event leads out of. Results go, attempts are 0, nothing is waited for. With descendants,
+ * all steps that depend on them over any number of edges go back as well from these four states; moved counts them. A
+ * step that several items of a call would take along counts for one of them.
  *   GUARD_FAILED        the task is complete, cancelled or resolved; or a child of the step is enqueued, in_progress or
  *                       (without descendants) complete; or, with descendants, one of these is enqueued or in_progress
  *   INVALID_TRANSITION  the step itself is enqueued or in_progress
  *   NOOP                it is pending; its descendants are not looked at
- * An item moves with its descendants or not at all. A task in error stays there: tasker_task_reset. The history row
- * of a step that had come to its end is the one row without an arrow in tasker/state.h; its metadata say event "reset".
+ * An item moves with its descendants or not at all. A task in error stays there: tasker_task_reset.
  */
 TASKER_CALL tasker_workflow_step_reset(tasker_db *db, const tasker_uuid *workflow_step_uuids, size_t count,
                                        bool descendants, const tasker_change *change, tasker_outcome *outcomes);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The states and events of tasks and steps. One table in the source says which event leads where; these functions
- * read it, the SQL statements are fed from it. All are pure and may be called from any thread.
+ * read it, the SQL statements are made from it. All are pure and may be called from any thread.
  */
 #ifndef TASKER_STATE_H
 #define TASKER_STATE_H
@@ -29,7 +29,7 @@ typedef enum tasker_event {
     TASKER_EVENT_CANCEL = 5,
     TASKER_EVENT_RESOLVE_MANUALLY = 6,
     TASKER_EVENT_RETRY = 7, /* steps only */
-    TASKER_EVENT_RESET = 8  /* tasks only */
+    TASKER_EVENT_RESET = 8  /* of a step: only by tasker_workflow_step_reset */
 } tasker_event;
 
 TASKER_SIZE(tasker_state, 4);
@@ -44,7 +44,7 @@ TASKER_API const char *tasker_state_name(tasker_state state);
 /* "resolve_manually". "none" for numbers that are no event. Static storage. */
 TASKER_API const char *tasker_event_name(tasker_event event);
 
-/* complete, cancelled, resolved_manually: no event leads out of it. */
+/* complete, cancelled, resolved_manually: no event leads out of it, but for a RESET of the step. */
 TASKER_API bool tasker_state_is_terminal(tasker_state state);
 
 /* complete, resolved_manually: what a child waits for. */

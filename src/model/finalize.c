@@ -8,6 +8,7 @@
 #include "model/move.h"
 #include "statements.h"
 #include "value/error.h"
+#include "value/state.h"
 
 typedef struct task_decision {
     bool found;
@@ -67,11 +68,6 @@ static tasker_execution_status decide(const finalize *f, const task_decision *d)
     return d->stuck ? TASKER_EXECUTION_STATUS_BLOCKED_BY_FAILURES : TASKER_EXECUTION_STATUS_WAITING_FOR_DEPENDENCIES;
 }
 
-static bool is_open(tasker_state state)
-{
-    return state == TASKER_STATE_PENDING || state == TASKER_STATE_IN_PROGRESS;
-}
-
 static tasker_status verdict(const finalize *f, const task_decision *d, tasker_execution_status why)
 {
     if (!d->found)
@@ -81,7 +77,7 @@ static tasker_status verdict(const finalize *f, const task_decision *d, tasker_e
     if (d->own_state != TASKER_STATE_NONE || d->own_elsewhere)
         return TASKER_DUPLICATE;
     bool closes = why == TASKER_EXECUTION_STATUS_ALL_COMPLETE || why == TASKER_EXECUTION_STATUS_BLOCKED_BY_FAILURES;
-    if (is_open(d->to_state) && closes && f->blocked)
+    if (tkr_state_is_open(d->to_state) && closes && f->blocked)
         return TASKER_CONFLICT; /* it has come to its end between the statement and the look */
     return TASKER_NOOP;
 }
@@ -140,7 +136,7 @@ static tasker_status finish(tkr_call *call)
             begin = true;
             m->begun_at[i] = 1;
         }
-        block = block || (!m->moved[i] && is_open(d.to_state) &&
+        block = block || (!m->moved[i] && tkr_state_is_open(d.to_state) &&
                           m->outcomes[i].execution_status == TASKER_EXECUTION_STATUS_BLOCKED_BY_FAILURES);
     }
     if (status != TASKER_OK)

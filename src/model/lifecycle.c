@@ -15,6 +15,8 @@ static bool check_event(tkr_call *call, bool steps, tasker_event event)
     if (tkr_state_target(steps, event) == TASKER_STATE_NONE)
         tkr_refuse(call, TASKER_INVALID_ARGUMENT, "event %s is none of a %s", tasker_event_name(event),
                    steps ? "step" : "task");
+    else if (steps && event == TASKER_EVENT_RESET)
+        tkr_refuse(call, TASKER_INVALID_ARGUMENT, "steps are reset by tasker_workflow_step_reset");
     return call->status == TASKER_OK;
 }
 
@@ -56,12 +58,11 @@ tasker_status tasker_workflow_step_apply(tasker_db *db, const tasker_uuid *workf
     return tkr_move_run(&call, m, NULL);
 }
 
-/* 0: none, 1: all steps done, 2: all steps at their end. */
+/* 0: none, 1: all steps done, 2: all steps at their end. What ends a task does so from in_progress, too. */
 static int32_t task_guard(tasker_event event)
 {
-    if (event == TASKER_EVENT_RESOLVE_MANUALLY)
-        return 2; /* a resolved task is complete, and a complete task has no open steps */
-    return tkr_state_guard(false, TASKER_STATE_IN_PROGRESS, event) == TKR_GUARD_STEPS_DONE ? 1 : 0;
+    tkr_guard guard = tkr_state_guard(false, TASKER_STATE_IN_PROGRESS, event);
+    return guard == TKR_GUARD_STEPS_DONE ? 1 : guard == TKR_GUARD_STEPS_TERMINAL ? 2 : 0;
 }
 
 static void add_task_apply(tkr_call *call, tkr_move *m)

@@ -142,19 +142,9 @@ static tasker_status collect_hindered(tkr_call *call, tkr_move *m)
 static tasker_status judge_reset(tkr_move *m, size_t i, const tkr_look *look)
 {
     const reset *r = m->own;
-    if (!look->found)
-        return TASKER_NOT_FOUND;
-    if (look->own_state == TASKER_STATE_PENDING)
-        return TASKER_OK;
-    if (look->own_state != TASKER_STATE_NONE || look->own_elsewhere)
-        return TASKER_DUPLICATE;
-    if (has_moved_on(m, look))
-        return TASKER_CONFLICT;
-    if (look->to_state == TASKER_STATE_PENDING)
-        return TASKER_NOOP;
-    if (look->to_state == TASKER_STATE_ENQUEUED || look->to_state == TASKER_STATE_IN_PROGRESS)
-        return TASKER_INVALID_TRANSITION;
-    return tasker_state_is_terminal(look->task_state) || r->hindered[i] ? TASKER_GUARD_FAILED : TASKER_CONFLICT;
+    tasker_status status = tkr_move_judge(m, i, look);
+    bool hindered = tasker_state_is_terminal(look->task_state) || r->hindered[i];
+    return status == TASKER_CONFLICT && !has_moved_on(m, look) && hindered ? TASKER_GUARD_FAILED : status;
 }
 
 tasker_status tasker_workflow_step_reset(tasker_db *db, const tasker_uuid *workflow_step_uuids, size_t count,
@@ -170,7 +160,7 @@ tasker_status tasker_workflow_step_reset(tasker_db *db, const tasker_uuid *workf
     r->descendants = descendants;
     m->own = r;
     m->steps = true;
-    m->event = TASKER_EVENT_RETRY;
+    m->event = TASKER_EVENT_RESET;
     m->add = add_step_reset;
     m->collect = collect_hindered;
     m->judge = judge_reset;

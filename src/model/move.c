@@ -186,11 +186,6 @@ static bool is_source(const tkr_move *m, tasker_state state)
                     : tasker_state_after_task_event(state, m->event) != TASKER_STATE_NONE;
 }
 
-static bool task_is_open(tasker_state state)
-{
-    return state == TASKER_STATE_PENDING || state == TASKER_STATE_IN_PROGRESS;
-}
-
 tasker_status tkr_move_judge(tkr_move *m, size_t i, const tkr_look *look)
 {
     (void)i;
@@ -209,7 +204,7 @@ tasker_status tkr_move_judge(tkr_move *m, size_t i, const tkr_look *look)
         return TASKER_INVALID_TRANSITION;
     bool starts = m->steps && (m->event == TASKER_EVENT_START || m->event == TASKER_EVENT_ENQUEUE);
     if (starts &&
-        (look->unmet_parents > 0 || !look->retry_eligible || look->waiting || !task_is_open(look->task_state)))
+        (look->unmet_parents > 0 || !look->retry_eligible || look->waiting || !tkr_state_is_open(look->task_state)))
         return TASKER_GUARD_FAILED;
     if (!m->steps && tkr_state_guard(false, look->to_state, m->event) != TKR_GUARD_NONE)
         return TASKER_GUARD_FAILED;

@@ -43,7 +43,7 @@ SELECT {n.step_node}
           FROM steps s
          CROSS JOIN LATERAL (
                SELECT min(h.created_at) FILTER (WHERE h.to_state = 'in_progress') AS began,
-                      max(h.created_at) FILTER (WHERE h.most_recent AND h.to_state IN ('complete', 'resolved_manually'))
+                      max(h.created_at) FILTER (WHERE h.most_recent AND h.to_state IN {done})
                           AS ended
                  FROM {schema}.tasker_workflow_step_transitions h
                 WHERE h.workflow_step_uuid = s.workflow_step_uuid) h
@@ -79,7 +79,7 @@ w.distance + make_interval(months => 1, days => -30)
                     AND (SELECT t.to_state
                            FROM {schema}.tasker_workflow_step_transitions t
                           WHERE t.workflow_step_uuid = w.step_uuid AND t.most_recent)
-                        IN ('complete', 'resolved_manually'))))
+                        IN {done})))
 
 -- name: step_relative_list_ancestors reads many step_relative (workflow_step_uuid uuid, max_distance int4,
 --   completed bool, without_results bool)

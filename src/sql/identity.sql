@@ -10,7 +10,7 @@
 -- part: open_task (o: tasker_tasks)
 coalesce((SELECT tr.to_state
             FROM {schema}.tasker_task_transitions tr
-           WHERE tr.task_uuid = o.task_uuid AND tr.most_recent), 'pending') IN ('pending', 'in_progress')
+           WHERE tr.task_uuid = o.task_uuid AND tr.most_recent), 'pending') IN {open}
 
 -- The one of this key, whose creation this is once more, or else the open one of this identity. Keys are made before
 -- the wait for the lock, so it is created_at that tells the newest. OFFSET 0: by the index on identity_hash, whatever

@@ -10,7 +10,7 @@ WITH cur AS MATERIALIZED (
       JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
       JOIN {schema}.tasker_workflow_step_transitions t
            ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
-     WHERE t.to_state IN ('pending', 'enqueued', 'error')
+     WHERE (t.to_state IN {step_start_from} OR t.to_state IN {step_retry_from})
        AND NOT EXISTS (SELECT FROM {schema}.tasker_workflow_step_transitions o
                         WHERE o.workflow_step_transition_uuid = i.transition_uuid)
        AND (t.to_state = 'enqueued'
@@ -19,7 +19,7 @@ WITH cur AS MATERIALIZED (
        AND {step_as_seen}
        AND NOT EXISTS (SELECT FROM {schema}.tasker_task_transitions kt
                         WHERE kt.task_uuid = s.task_uuid AND kt.most_recent
-                          AND kt.to_state NOT IN ('pending', 'in_progress'))
+                          AND kt.to_state NOT IN {open})
      ORDER BY s.workflow_step_uuid
        FOR NO KEY UPDATE OF s, t
 ), {flip_step}, upd AS (

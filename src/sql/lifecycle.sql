@@ -129,7 +129,7 @@ WITH cur AS MATERIALIZED (
                 AND {step_as_seen}
                 AND coalesce((SELECT kt.to_state FROM {schema}.tasker_task_transitions kt
                                WHERE kt.task_uuid = s.task_uuid AND kt.most_recent), 'pending')
-                    IN ('pending', 'in_progress')))
+                    IN {open}))
      ORDER BY s.workflow_step_uuid
        FOR NO KEY UPDATE OF s, t
 ), {flip_step}, ins AS (
@@ -144,15 +144,15 @@ WITH cur AS MATERIALIZED (
     RETURNING workflow_step_transition_uuid, workflow_step_uuid, from_state, to_state, sort_key, created_at
 )
 UPDATE {schema}.tasker_workflow_steps s
-   SET in_process = ($4 = 'in_progress'),
-       processed = ($4 IN ('complete', 'resolved_manually')),
-       processed_at = CASE WHEN $4 IN ('complete', 'resolved_manually') THEN ins.created_at END,
-       attempts = CASE WHEN $4 = 'in_progress' THEN coalesce(s.attempts, 0) + 1
-                       WHEN $4 = 'pending' AND NOT (s.retryable AND coalesce(s.attempts, 0) < coalesce(s.retry_limit, 3))
-                       THEN 0
+   SET in_process = ($4 IN {step_in_process}),
+       processed = ($4 IN {step_processed}),
+       processed_at = CASE WHEN $4 IN {step_processed} THEN ins.created_at END,
+       attempts = CASE WHEN $4 IN {step_attempt} THEN coalesce(s.attempts, 0) + 1
+                       WHEN $4 IN {step_attempts_anew}
+                            AND NOT (s.retryable AND coalesce(s.attempts, 0) < coalesce(s.retry_limit, 3)) THEN 0
                        ELSE s.attempts END,
-       last_attempted_at = CASE WHEN $4 = 'in_progress' THEN ins.created_at ELSE s.last_attempted_at END,
-       backoff_request_seconds = CASE WHEN $4 IN ('enqueued', 'in_progress') THEN s.backoff_request_seconds END,
+       last_attempted_at = CASE WHEN $4 IN {step_attempt} THEN ins.created_at ELSE s.last_attempted_at END,
+       backoff_request_seconds = CASE WHEN $4 NOT IN {step_no_backoff} THEN s.backoff_request_seconds END,
        updated_at = ins.created_at
   FROM ins
  WHERE s.workflow_step_uuid = ins.workflow_step_uuid
@@ -209,7 +209,7 @@ WITH cur AS MATERIALIZED (
              LEFT JOIN {schema}.tasker_workflow_step_transitions st
                     ON st.workflow_step_uuid = s.workflow_step_uuid AND st.most_recent
             WHERE s.task_uuid = k.task_uuid
-              AND coalesce(st.to_state, 'pending') NOT IN ('complete', 'resolved_manually')
+              AND coalesce(st.to_state, 'pending') NOT IN {done}
               AND ($5 = 1 OR st.to_state IS DISTINCT FROM 'cancelled')
             LIMIT 1) IS NULL)
      ORDER BY k.task_uuid
@@ -226,11 +226,11 @@ WITH cur AS MATERIALIZED (
     RETURNING task_transition_uuid, task_uuid, from_state, to_state, sort_key, created_at
 )
 UPDATE {schema}.tasker_tasks k
-   SET complete = ($4 IN ('complete', 'resolved_manually')),
-       completed_at = CASE WHEN $4 IN ('complete', 'resolved_manually') THEN ins.created_at END,
-       claim_id = CASE WHEN $4 IN ('pending', 'in_progress') THEN k.claim_id END,
-       claimed_at = CASE WHEN $4 IN ('pending', 'in_progress') THEN k.claimed_at END,
-       claimed_by = CASE WHEN $4 IN ('pending', 'in_progress') THEN k.claimed_by END,
+   SET complete = ($4 IN {task_complete}),
+       completed_at = CASE WHEN $4 IN {task_complete} THEN ins.created_at END,
+       claim_id = CASE WHEN $4 NOT IN {task_no_claim} THEN k.claim_id END,
+       claimed_at = CASE WHEN $4 NOT IN {task_no_claim} THEN k.claimed_at END,
+       claimed_by = CASE WHEN $4 NOT IN {task_no_claim} THEN k.claimed_by END,
        updated_at = ins.created_at
   FROM ins
  WHERE k.task_uuid = ins.task_uuid
@@ -246,7 +246,7 @@ WITH cur AS MATERIALIZED (
       FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS i (task_uuid, transition_uuid, start_uuid)
       JOIN {schema}.tasker_tasks k ON k.task_uuid = i.task_uuid
       JOIN {schema}.tasker_task_transitions t ON t.task_uuid = k.task_uuid AND t.most_recent
-     WHERE t.to_state IN ('pending', 'in_progress')
+     WHERE t.to_state IN {open}
        AND NOT EXISTS (SELECT FROM {schema}.tasker_task_transitions o WHERE o.task_transition_uuid = i.transition_uuid)
        AND ($4 OR (SELECT true FROM {schema}.tasker_workflow_steps s WHERE s.task_uuid = k.task_uuid LIMIT 1))
        AND NOT EXISTS (
@@ -254,7 +254,7 @@ WITH cur AS MATERIALIZED (
              LEFT JOIN {schema}.tasker_workflow_step_transitions st
                     ON st.workflow_step_uuid = s.workflow_step_uuid AND st.most_recent
             WHERE s.task_uuid = k.task_uuid
-              AND coalesce(st.to_state, 'pending') NOT IN ('complete', 'resolved_manually'))
+              AND coalesce(st.to_state, 'pending') NOT IN {done})
      ORDER BY k.task_uuid
        FOR NO KEY UPDATE OF k, t
 ), {flip_task}, ins AS (
@@ -293,7 +293,7 @@ WITH cur AS MATERIALIZED (
       JOIN {schema}.tasker_tasks k ON k.task_uuid = i.task_uuid
       JOIN {schema}.tasker_task_transitions t ON t.task_uuid = k.task_uuid AND t.most_recent
       JOIN {tasker_task_execution_contexts} x ON x.task_uuid = k.task_uuid
-     WHERE t.to_state IN ('pending', 'in_progress')
+     WHERE t.to_state IN {open}
        AND NOT EXISTS (SELECT FROM {schema}.tasker_task_transitions o WHERE o.task_transition_uuid = i.transition_uuid)
        AND (x.stuck OR ($3 AND x.blocked_steps + x.cancelled_steps > 0))
      ORDER BY k.task_uuid
@@ -308,7 +308,7 @@ WITH cur AS MATERIALIZED (
                  FROM {tasker_step_readiness_status} r
                 WHERE r.task_uuid = flip.task_uuid
                   AND (r.current_state = 'cancelled'
-                       OR (r.current_state IN ('pending', 'error') AND NOT r.retry_eligible)))),
+                       OR (r.current_state IN {idle} AND NOT r.retry_eligible)))),
            flip.sort_key + 1, true, n.now, n.now
       FROM flip
      CROSS JOIN LATERAL (SELECT greatest(clock_timestamp() AT TIME ZONE 'UTC', flip.created_at) AS now) n
@@ -347,7 +347,7 @@ SELECT k.task_uuid IS NOT NULL AS found,
          LEFT JOIN {schema}.tasker_workflow_step_transitions st
                 ON st.workflow_step_uuid = s.workflow_step_uuid AND st.most_recent
         WHERE s.task_uuid = k.task_uuid
-          AND coalesce(st.to_state, 'pending') NOT IN ('complete', 'resolved_manually')) c
+          AND coalesce(st.to_state, 'pending') NOT IN {done}) c
  ORDER BY i.n;
 
 -- Where a task stands when it could not be completed.

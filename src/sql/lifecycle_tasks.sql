@@ -13,7 +13,7 @@ SELECT
  WHERE s.task_uuid = ANY ($1)
    AND coalesce((SELECT t.to_state FROM {schema}.tasker_workflow_step_transitions t
                   WHERE t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent), 'pending')
-       NOT IN ('complete', 'cancelled', 'resolved_manually')
+       NOT IN {terminal}
  ORDER BY s.workflow_step_uuid
    FOR NO KEY UPDATE OF s;
 
@@ -201,7 +201,7 @@ coalesce((SELECT true
             JOIN {schema}.tasker_workflow_step_transitions ct
                  ON ct.workflow_step_uuid = e.to_step_uuid AND ct.most_recent
            WHERE r.root_uuid = item.root_uuid
-             AND (ct.to_state IN ('enqueued', 'in_progress') OR (ct.to_state = 'complete' AND NOT $2))
+             AND (ct.to_state IN {busy} OR (ct.to_state = 'complete' AND NOT $2))
            LIMIT 1), false)
 
 -- The way out of every state in which nobody works on the step. Whoever waits to start a child whose parent is taken
@@ -214,9 +214,9 @@ WITH RECURSIVE {reached}, item AS MATERIALIZED (
       JOIN {schema}.tasker_workflow_step_transitions t
            ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
       LEFT JOIN {schema}.tasker_task_transitions kt ON kt.task_uuid = s.task_uuid AND kt.most_recent
-     WHERE t.to_state IN ('complete', 'error', 'cancelled', 'resolved_manually')
+     WHERE t.to_state IN {step_reset_from}
        AND ($4 IS NULL OR t.sort_key = $4)
-       AND coalesce(kt.to_state, 'pending') IN ('pending', 'in_progress', 'error')
+       AND coalesce(kt.to_state, 'pending') NOT IN {terminal}
        AND NOT EXISTS (SELECT FROM {schema}.tasker_workflow_step_transitions o
                         WHERE o.workflow_step_transition_uuid = i.transition_uuid)
 ), chosen AS MATERIALIZED (
@@ -232,7 +232,7 @@ WITH RECURSIVE {reached}, item AS MATERIALIZED (
       JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = c.step_uuid
       JOIN {schema}.tasker_workflow_step_transitions t
            ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
-     WHERE t.to_state IN ('complete', 'error', 'cancelled', 'resolved_manually')
+     WHERE t.to_state IN {step_reset_from}
      ORDER BY s.workflow_step_uuid
        FOR NO KEY UPDATE OF s, t
 ), {flip_own_step}, moving AS MATERIALIZED (

@@ -15,7 +15,7 @@
 
 -- part: step_readiness_matches (r: tasker_step_readiness_status)
 (NOT $1 OR r.ready_for_execution)
-   AND (NOT $2 OR (r.current_state IN ('pending', 'error') AND NOT r.retry_eligible))
+   AND (NOT $2 OR (r.current_state IN {idle} AND NOT r.retry_eligible))
    AND (NOT $3 OR r.retry_eligible)
    AND (NOT $4 OR NOT r.dependencies_satisfied)
 

@@ -37,7 +37,7 @@ LEFT JOIN {schema}.tasker_task_transitions cur
    AND ($1 IS NULL OR t.task_uuid = ANY ($1))
    AND ($2 IS NULL OR t.named_task_uuid = ANY ($2))
    AND ($3 IS NULL OR cur.to_state = ANY ($3) OR (cur.to_state IS NULL AND 'pending' = ANY ($3)))
-   AND (NOT $4 OR cur.to_state IS NULL OR cur.to_state NOT IN ('complete', 'cancelled', 'resolved_manually'))
+   AND (NOT $4 OR cur.to_state IS NULL OR cur.to_state NOT IN {terminal})
    AND ($5 IS NULL OR t.complete = $5)
    AND ($6 IS NULL AND $7 IS NULL AND $8 IS NULL OR t.named_task_uuid = ANY (ARRAY(
             SELECT nt.named_task_uuid

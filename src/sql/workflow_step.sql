@@ -111,7 +111,7 @@ WITH made AS (
            t.now, t.now
       FROM (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) t
      WHERE NOT EXISTS (SELECT FROM {schema}.tasker_task_transitions kt
-                        WHERE kt.task_uuid = $2 AND kt.most_recent AND kt.to_state NOT IN ('pending', 'in_progress'))
+                        WHERE kt.task_uuid = $2 AND kt.most_recent AND kt.to_state NOT IN {open})
     ON CONFLICT DO NOTHING
     RETURNING *
 ), first_transition AS (

@@ -25,7 +25,7 @@ coalesce((SELECT f.task_uuid FROM {schema}.tasker_workflow_steps f WHERE f.workf
 -- part: is_started ($2)
 coalesce((SELECT c.to_state
             FROM {schema}.tasker_workflow_step_transitions c
-           WHERE c.workflow_step_uuid = $2 AND c.most_recent), 'pending') NOT IN ('pending', 'error')
+           WHERE c.workflow_step_uuid = $2 AND c.most_recent), 'pending') NOT IN {idle}
 
 -- name: workflow_step_edge_get reads one workflow_step_edge (workflow_step_edge_uuid uuid)
 SELECT {e.workflow_step_edge}

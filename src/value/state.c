@@ -28,52 +28,24 @@ static const char *const event_names[TKR_EVENTS] = {
     [TASKER_EVENT_RESET] = "reset",
 };
 
-/* ==== The table. An event leads to the same state from wherever it is possible; what is not written is refused */
+/* ==== The table, from state_table.h */
 
-typedef struct arrow {
-    tasker_state to;
-    tkr_guard guard;
-} arrow;
+enum { TASK = 0, STEP = 1 };
+enum { OPEN = 1, IDLE = 2, BUSY = 4, ACTIVE = 8, DONE = 16, TERMINAL = 32 };
 
-#define TO(state, guard)                                                                                               \
-    {                                                                                                                  \
-        TASKER_STATE_##state, TKR_GUARD_##guard                                                                        \
-    }
+static const uint8_t meanings[TKR_STATES] = {
+#define STATE(kinds, state, meaning) [TASKER_STATE_##state] = (meaning),
+#include "value/state_table.h"
+};
 
-static const arrow arrows[2][TKR_STATES][TKR_EVENTS] = {
-    {
-        /* tasks */
-        [TASKER_STATE_PENDING][TASKER_EVENT_START] = TO(IN_PROGRESS, NONE),
-        [TASKER_STATE_PENDING][TASKER_EVENT_FAIL] = TO(ERROR, NONE),
-        [TASKER_STATE_PENDING][TASKER_EVENT_CANCEL] = TO(CANCELLED, NONE),
-        [TASKER_STATE_PENDING][TASKER_EVENT_RESOLVE_MANUALLY] = TO(RESOLVED_MANUALLY, NONE),
-        [TASKER_STATE_IN_PROGRESS][TASKER_EVENT_COMPLETE] = TO(COMPLETE, STEPS_DONE),
-        [TASKER_STATE_IN_PROGRESS][TASKER_EVENT_FAIL] = TO(ERROR, NONE),
-        [TASKER_STATE_IN_PROGRESS][TASKER_EVENT_CANCEL] = TO(CANCELLED, NONE),
-        [TASKER_STATE_IN_PROGRESS][TASKER_EVENT_RESOLVE_MANUALLY] = TO(RESOLVED_MANUALLY, NONE),
-        [TASKER_STATE_ERROR][TASKER_EVENT_CANCEL] = TO(CANCELLED, NONE),
-        [TASKER_STATE_ERROR][TASKER_EVENT_RESOLVE_MANUALLY] = TO(RESOLVED_MANUALLY, NONE),
-        [TASKER_STATE_ERROR][TASKER_EVENT_RESET] = TO(PENDING, NONE),
-    },
-    {
-        /* steps */
-        [TASKER_STATE_PENDING][TASKER_EVENT_ENQUEUE] = TO(ENQUEUED, PARENTS_DONE),
-        [TASKER_STATE_PENDING][TASKER_EVENT_START] = TO(IN_PROGRESS, PARENTS_DONE),
-        [TASKER_STATE_PENDING][TASKER_EVENT_FAIL] = TO(ERROR, NONE),
-        [TASKER_STATE_PENDING][TASKER_EVENT_CANCEL] = TO(CANCELLED, NONE),
-        [TASKER_STATE_PENDING][TASKER_EVENT_RESOLVE_MANUALLY] = TO(RESOLVED_MANUALLY, NONE),
-        [TASKER_STATE_ENQUEUED][TASKER_EVENT_START] = TO(IN_PROGRESS, NONE),
-        [TASKER_STATE_ENQUEUED][TASKER_EVENT_FAIL] = TO(ERROR, NONE),
-        [TASKER_STATE_ENQUEUED][TASKER_EVENT_CANCEL] = TO(CANCELLED, NONE),
-        [TASKER_STATE_ENQUEUED][TASKER_EVENT_RESOLVE_MANUALLY] = TO(RESOLVED_MANUALLY, NONE),
-        [TASKER_STATE_IN_PROGRESS][TASKER_EVENT_COMPLETE] = TO(COMPLETE, SAME_START),
-        [TASKER_STATE_IN_PROGRESS][TASKER_EVENT_FAIL] = TO(ERROR, SAME_START),
-        [TASKER_STATE_IN_PROGRESS][TASKER_EVENT_CANCEL] = TO(CANCELLED, NONE),
-        [TASKER_STATE_IN_PROGRESS][TASKER_EVENT_RESOLVE_MANUALLY] = TO(RESOLVED_MANUALLY, NONE),
-        [TASKER_STATE_ERROR][TASKER_EVENT_CANCEL] = TO(CANCELLED, NONE),
-        [TASKER_STATE_ERROR][TASKER_EVENT_RESOLVE_MANUALLY] = TO(RESOLVED_MANUALLY, NONE),
-        [TASKER_STATE_ERROR][TASKER_EVENT_RETRY] = TO(PENDING, NONE),
-    },
+static const tasker_state targets[2][TKR_EVENTS] = {
+#define EVENT(kind, event, target, effects) [kind][TASKER_EVENT_##event] = TASKER_STATE_##target,
+#include "value/state_table.h"
+};
+
+static const tkr_guard guards[2][TKR_STATES][TKR_EVENTS] = {
+#define ARROW(kind, from, event, guard) [kind][TASKER_STATE_##from][TASKER_EVENT_##event] = TKR_GUARD_##guard,
+#include "value/state_table.h"
 };
 
 /* ==== Reading it. Numbers come from callers and from other languages: any is possible */
@@ -88,11 +60,9 @@ static bool is_event(tasker_event event)
     return (uint32_t)event < TKR_EVENTS;
 }
 
-static arrow arrow_of(bool step, tasker_state state, tasker_event event)
+static bool means(tasker_state state, uint8_t meaning)
 {
-    if (!is_state(state) || !is_event(event))
-        return (arrow){TASKER_STATE_NONE, TKR_GUARD_NONE};
-    return arrows[step][state][event];
+    return is_state(state) && (meanings[state] & meaning) != 0;
 }
 
 tasker_status tasker_state_parse(tasker_text name, tasker_state *out)
@@ -121,27 +91,37 @@ const char *tasker_event_name(tasker_event event)
 
 bool tasker_state_is_terminal(tasker_state state)
 {
-    return state == TASKER_STATE_COMPLETE || state == TASKER_STATE_CANCELLED || state == TASKER_STATE_RESOLVED_MANUALLY;
+    return means(state, TERMINAL);
 }
 
 bool tasker_state_is_done(tasker_state state)
 {
-    return state == TASKER_STATE_COMPLETE || state == TASKER_STATE_RESOLVED_MANUALLY;
+    return means(state, DONE);
 }
 
 bool tasker_state_is_active(tasker_state state)
 {
-    return state == TASKER_STATE_IN_PROGRESS;
+    return means(state, ACTIVE);
+}
+
+bool tkr_state_is_open(tasker_state state)
+{
+    return means(state, OPEN);
+}
+
+static tasker_state after(bool step, tasker_state state, tasker_event event)
+{
+    return tkr_state_guard(step, state, event) != TKR_NO_ARROW ? targets[step][event] : TASKER_STATE_NONE;
 }
 
 tasker_state tasker_state_after_task_event(tasker_state state, tasker_event event)
 {
-    return arrow_of(false, state, event).to;
+    return after(false, state, event);
 }
 
 tasker_state tasker_state_after_step_event(tasker_state state, tasker_event event)
 {
-    return arrow_of(true, state, event).to;
+    return after(true, state, event);
 }
 
 size_t tkr_state_sources(bool step, tasker_event event, tasker_text out[TKR_STATES])
@@ -149,21 +129,17 @@ size_t tkr_state_sources(bool step, tasker_event event, tasker_text out[TKR_STAT
     size_t count = 0;
 
     for (uint32_t i = 0; i < TKR_STATES; i++)
-        if (arrow_of(step, (tasker_state)i, event).to != TASKER_STATE_NONE)
+        if (tkr_state_guard(step, (tasker_state)i, event) != TKR_NO_ARROW)
             out[count++] = state_names[i];
     return count;
 }
 
 tasker_state tkr_state_target(bool step, tasker_event event)
 {
-    tasker_state to = TASKER_STATE_NONE;
-
-    for (uint32_t i = 0; i < TKR_STATES && to == TASKER_STATE_NONE; i++)
-        to = arrow_of(step, (tasker_state)i, event).to;
-    return to;
+    return is_event(event) ? targets[step][event] : TASKER_STATE_NONE;
 }
 
 tkr_guard tkr_state_guard(bool step, tasker_state from, tasker_event event)
 {
-    return arrow_of(step, from, event).guard;
+    return is_state(from) && is_event(event) ? guards[step][from][event] : TKR_NO_ARROW;
 }

@@ -185,7 +185,6 @@ int main(void)
         cmocka_unit_test(test_task_reset_and_cancel),
         cmocka_unit_test(test_eight_at_once),
         cmocka_unit_test(test_one_resets_the_task),
-        cmocka_unit_test(test_only_resets_leave_an_end),
     };
     return db_test_run(tests);
 }

@@ -52,6 +52,8 @@ static const struct {
     {"I04", MOVE "from_state = 'error' WHERE workflow_step_transition_uuid = id(3)"},
     {"I05", MOVE "from_state = 'error' WHERE workflow_step_transition_uuid = id(1)"},
     {"I06", MOVE "to_state = 'complete' WHERE workflow_step_transition_uuid = id(2)"},
+    {"I06", MOVE "to_state = 'resolved_manually', from_state = 'complete' WHERE workflow_step_transition_uuid = id(3)"},
+    {"I06", MOVE "to_state = 'pending', from_state = 'complete' WHERE workflow_step_transition_uuid = id(3)"},
     {"I06", "UPDATE tasker_task_transitions SET to_state = 'complete' WHERE task_transition_uuid = id(2)"},
     {"I07", MOVE "created_at = created_at - interval '1 s' WHERE workflow_step_transition_uuid = id(3)"},
     {"I08", STEP "processed = false, processed_at = NULL WHERE workflow_step_uuid = id(1)"},

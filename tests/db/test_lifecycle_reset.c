@@ -370,7 +370,6 @@ int main(void)
         cmocka_unit_test(test_closed_tasks_keep_their_steps),
         cmocka_unit_test(test_step_arguments),
         cmocka_unit_test(test_skip),
-        cmocka_unit_test(test_only_resets_leave_an_end),
     };
     return db_test_run(tests);
 }

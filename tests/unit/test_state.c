@@ -25,17 +25,18 @@ static const char *const targets[2][TKR_STATES] = {
         ".EI.XNR..", /* pending */
         "..I.XNR..", /* enqueued */
         "...CXNR..", /* in_progress */
-        ".........", /* complete */
-        ".....NRP.", /* error */
-        ".........", /* cancelled */
-        ".........", /* resolved_manually */
+        "........P", /* complete */
+        ".....NRPP", /* error */
+        "........P", /* cancelled */
+        "........P", /* resolved_manually */
     },
 };
 
-/* Guards the same way: 1 all steps done, 2 all parents done, 3 same start. */
+/* Guards the same way: none, all steps Done, all steps Terminal, Ready, task Open, Same start, Nothing on it. */
+static const char guard_letters[] = ".-DTROSN";
 static const char *const guards[2][TKR_STATES] = {
-    {".........", ".........", ".........", "...1.....", ".........", ".........", ".........", "........."},
-    {".........", ".22......", ".........", "...33....", ".........", ".........", ".........", "........."},
+    {".........", "..-.--T..", ".........", "...D--T..", ".........", ".....-T.-", ".........", "........."},
+    {".........", ".RR.---..", "..O.---..", "...SS--..", "........N", ".....---N", "........N", "........N"},
 };
 
 static const char *const state_names[TKR_STATES] = {"none",     "pending", "enqueued",  "in_progress",
@@ -60,7 +61,7 @@ static void every_cell_is_as_written_here(void **state)
                 tasker_state to = after(step, from, event);
                 assert_int_equal(letters[to], targets[step][from][event]);
                 tkr_guard guard = tkr_state_guard(step, (tasker_state)from, (tasker_event)event);
-                assert_int_equal(".123"[guard], guards[step][from][event]);
+                assert_int_equal(guard_letters[guard], guards[step][from][event]);
             }
         }
     }
@@ -111,6 +112,7 @@ static void numbers_that_are_nothing_lead_nowhere(void **state)
         assert_false(tasker_state_is_terminal((tasker_state)strange[i]));
         assert_false(tasker_state_is_done((tasker_state)strange[i]));
         assert_false(tasker_state_is_active((tasker_state)strange[i]));
+        assert_false(tkr_state_is_open((tasker_state)strange[i]));
     }
 }
 
@@ -156,17 +158,19 @@ static void other_names_are_refused_and_out_is_kept(void **state)
     assert_int_equal(out, TASKER_STATE_ERROR);
 }
 
-static void terminal_means_that_no_event_leads_out(void **state)
+static void terminal_means_that_only_a_reset_leads_out(void **state)
 {
     (void)state;
     for (int from = TASKER_STATE_PENDING; from < TKR_STATES; from++) {
         bool leads_out = false;
-        for (int event = 0; event < TKR_EVENTS; event++)
+        for (int event = 0; event < TASKER_EVENT_RESET; event++)
             leads_out |= targets[1][from][event] != '.';
         assert_int_equal(tasker_state_is_terminal((tasker_state)from), !leads_out);
         assert_int_equal(tasker_state_is_done((tasker_state)from),
                          from == TASKER_STATE_COMPLETE || from == TASKER_STATE_RESOLVED_MANUALLY);
         assert_int_equal(tasker_state_is_active((tasker_state)from), from == TASKER_STATE_IN_PROGRESS);
+        assert_int_equal(tkr_state_is_open((tasker_state)from),
+                         from == TASKER_STATE_PENDING || from == TASKER_STATE_IN_PROGRESS);
     }
 }
 
@@ -178,7 +182,7 @@ int main(void)
         cmocka_unit_test(numbers_that_are_nothing_lead_nowhere),
         cmocka_unit_test(names_are_those_stored_and_read_back),
         cmocka_unit_test(other_names_are_refused_and_out_is_kept),
-        cmocka_unit_test(terminal_means_that_no_event_leads_out),
+        cmocka_unit_test(terminal_means_that_only_a_reset_leads_out),
     };
     return cmocka_run_group_tests_name("state", tests, NULL, NULL);
 }

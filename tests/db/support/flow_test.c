@@ -261,26 +261,3 @@ void wait_for_lock(const fixture *f, int32_t backend_pid)
     snprintf(sql, sizeof sql, "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = %d", backend_pid);
     db_test_wait(f, sql, 1);
 }
-
-void test_only_resets_leave_an_end(void **state)
-{
-    static const char rows[] = "FROM tasker_workflow_step_transitions tr"
-                               " WHERE tr.to_state = 'pending' AND tr.metadata ->> 'event' = 'reset'"
-                               " AND tr.from_state IN ('complete', 'cancelled', 'resolved_manually')";
-    fixture *f = *state;
-    PGconn *conn = db_test_psql(f);
-    long taken_back = ask_number(conn, "SELECT count(*) %s", rows);
-    assert_true(taken_back > 0);
-    assert_int_equal(db_test_violations_of(conn, "I06"), taken_back);
-    for (;;) {
-        tasker_uuid task_uuid;
-        const char *text = ask(conn,
-                               "SELECT s.task_uuid FROM tasker_workflow_steps s"
-                               " WHERE s.workflow_step_uuid IN (SELECT tr.workflow_step_uuid %s) LIMIT 1",
-                               rows);
-        if (tasker_uuid_parse(tasker_text_of(text), NULL, &task_uuid) != TASKER_OK)
-            break;
-        assert_status(f->db, tasker_workflow_delete(f->db, &task_uuid), TASKER_OK);
-    }
-    PQfinish(conn);
-}

@@ -27,12 +27,6 @@ made_flow make_flow_limited(tasker_db *db, int32_t retry_limit);
 /* Removes a task with all that hangs on it, after a test that broke an invariant on purpose. */
 void remove_flow(PGconn *conn, const made_flow *flow);
 
-/*
- * The last test of programs that take back steps which had come to their end. No arrow of the step table leads there,
- * so these rows, and no others, are against I06; all other invariants hold. Their tasks go.
- */
-void test_only_resets_leave_an_end(void **state);
-
 /* One event for one step or task; nobody and no reason. */
 tasker_status step_event(tasker_db *db, tasker_uuid workflow_step_uuid, tasker_event event);
 tasker_status task_event(tasker_db *db, tasker_uuid task_uuid, tasker_event event);
