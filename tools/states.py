@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What is made of the table of states, src/value/state_table.h.
 
-    states.py sql TABLE OUT     lists of states, as parts for the statements: {done} is ('complete', 'resolved_manually')
-    states.py write ROOT        the marked blocks of the files in BLOCKS; tests/walls holds them against the table
+    states.py sql TABLE OUT   lists of states, as parts for the statements: {done} is ('complete', 'resolved_manually')
+    states.py write ROOT      the marked blocks of the files in BLOCKS; tests/walls holds them against the table
 """
 import pathlib
 import re
@@ -14,13 +14,14 @@ KINDS = {"BOTH": ("task", "step"), "TASK": ("task",), "STEP": ("step",)}
 
 
 class Table:
-    """states: {name: (kinds, meanings)}, events: {kind: {name: (target, effects)}}, arrows: {kind: {(from, event): guard}},
-    words: {meaning or effect: what it says}. All in the order of the lines, names as stored."""
+    """states: {name: (kinds, meanings)}, events: {kind: {name: (target, effects)}}, words: {meaning or effect: text},
+    arrows: {kind: {(from, event): guard}}. All in the order of the lines, names as stored."""
 
     def __init__(self, text):
         self.words = {name.lower(): words for name, words in re.findall(r"^ \*   (\w+)  +(.+)$", text, re.M)}
         self.states, self.events, self.arrows = {}, {"task": {}, "step": {}}, {"task": {}, "step": {}}
-        for what, *entry, last in re.findall(r"^(STATE|EVENT|ARROW)\((\w+), (\w+), (?:(\w+), )?([\w |]+)\)$", text, re.M):
+        entries = re.findall(r"^(STATE|EVENT|ARROW)\((\w+), (\w+), (?:(\w+), )?([\w |]+)\)$", text, re.M)
+        for what, *entry, last in entries:
             kinds, name, other = KINDS[entry[0]], entry[1].lower(), entry[2].lower()
             flags = [flag for flag in last.lower().split(" | ") if flag != "0"]
             if what == "STATE":

@@ -16,12 +16,12 @@
 typedef enum tkr_guard {
     TKR_NO_ARROW = 0,
     TKR_GUARD_NONE = 1,
-    TKR_GUARD_STEPS_DONE = 2,   /* the task has no step that is not done */
-    TKR_GUARD_STEPS_TERMINAL = 3,  /* the task has no step that is not terminal */
-    TKR_GUARD_READY = 4,        /* of a step: parents done, attempts left, nothing to wait for; and TASK_OPEN */
-    TKR_GUARD_TASK_OPEN = 5,    /* the step's task is pending or in_progress */
-    TKR_GUARD_SAME_START = 6,   /* the caller's start, where it names one, is the current transition; else CONFLICT */
-    TKR_GUARD_NOTHING_ON_IT = 7 /* nothing that stands on the step is under way, and its task is not terminal */
+    TKR_GUARD_STEPS_DONE = 2,     /* the task has no step that is not done */
+    TKR_GUARD_STEPS_TERMINAL = 3, /* the task has no step that is not terminal */
+    TKR_GUARD_READY = 4,          /* of a step: parents done, attempts left, nothing to wait for; and TASK_OPEN */
+    TKR_GUARD_TASK_OPEN = 5,      /* the step's task is pending or in_progress */
+    TKR_GUARD_SAME_START = 6,     /* the caller's start, where it names one, is the current transition; else CONFLICT */
+    TKR_GUARD_NOTHING_ON_IT = 7   /* nothing that stands on the step is under way, and its task is not terminal */
 } tkr_guard;
 
 /* All states the event leads out of, in the order of their numbers; returns how many. 0: an event of the other kind. */

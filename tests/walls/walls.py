@@ -7,6 +7,7 @@ import pathlib
 import re
 import sys
 
+import states
 import tap
 
 ROOT = pathlib.Path(sys.argv[1])
@@ -132,6 +133,18 @@ def sql_stands_in_sql_files():
     return wrong
 
 
+def what_the_states_make_is_fresh():
+    return [at(path, 1, "not as the table of states says: tools/states.py write .") for path, _ in states.stale(ROOT)]
+
+
+def lists_of_states_come_from_their_table():
+    # What reports count is tasker-core's to say. Migrations stay as written; tests/db/test_state_table.c reads them.
+    names = "|".join(states.Table(text(ROOT / states.TABLE)).states)
+    of_states = re.compile(r"\(\s*(?:'(?:%s)'\s*,?\s*){2,}\)" % names)
+    return [at(path, text(path).count("\n", 0, found.start()) + 1, "a list of states: " + found[0])
+            for path in files("src/sql/*.sql") if path.stem != "report" for found in of_states.finditer(text(path))]
+
+
 def files_are_short():
     # The schema is one story, told once and never edited after a release.
     wrong = [at(path, LONGEST_FILE, "more than %d lines" % LONGEST_FILE) for path in sources()
@@ -168,8 +181,8 @@ def every_file_names_its_licence():
 
 CHECKS = [only_db_and_row_include_libpq, rooms_include_to_their_right, public_headers_include_each_other_only,
           testing_uses_the_public_api, statements_have_a_public_function, statements_are_mentioned_by_a_test,
-          sql_stands_in_sql_files, files_are_short, lines_are_narrow, nothing_is_left_to_do,
-          every_file_names_its_licence]
+          sql_stands_in_sql_files, what_the_states_make_is_fresh, lists_of_states_come_from_their_table,
+          files_are_short, lines_are_narrow, nothing_is_left_to_do, every_file_names_its_licence]
 
 if __name__ == "__main__":
     tap.run([(check.__name__.replace("_", " "), check) for check in CHECKS])
