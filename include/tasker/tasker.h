@@ -15,6 +15,7 @@
 #include "json.h"
 #include "lease.h"
 #include "lifecycle.h"
+#include "message.h"
 #include "named_step.h"
 #include "named_task.h"
 #include "named_tasks_named_step.h"
