@@ -17,7 +17,7 @@
  * not what the database can store or of the wrong shape, a number, a word, a UUID or a time (years 0000 to 9999) is not
  * one that a reader takes; message or out is NULL. LIMIT_EXCEEDED: JSON that is deeper than 998, or a body of more than
  * 255 MiB. UNSUPPORTED: a reserved word is not zero. *out is then as it was. What was written reads back as it was
- * given.
+ * given, but for space around JSON, and what is said of results.
  */
 #ifndef TASKER_MESSAGE_H
 #define TASKER_MESSAGE_H

@@ -15,7 +15,7 @@ typedef enum tkr_message_kind {
     TKR_MESSAGE_BOOL,
     TKR_MESSAGE_INT32,
     TKR_MESSAGE_INT64,
-    TKR_MESSAGE_JSON,
+    TKR_MESSAGE_JSON,    /* this and the next three are JSON */
     TKR_MESSAGE_RESULTS, /* any JSON; a string that holds a container is that container */
     TKR_MESSAGE_OBJECT,
     TKR_MESSAGE_STRINGS, /* an object of strings */

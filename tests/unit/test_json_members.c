@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* One key of an object, and arrays of texts. */
+/* One key of an object, arrays of texts, items of arrays, and whole numbers. */
 #include "unit.h"
 
 #include <tasker/json.h>
 #include "page.h"
+#include "value/json_members.h"
 
 #define TEXT(literal) ((tasker_text)TASKER_TEXT(literal))
 
@@ -240,6 +241,78 @@ static void too_long(void **state)
     free(bytes);
 }
 
+static void items(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *array;
+        const char *items; /* each with a bar behind it */
+    } lists[] = {
+        {"[]", ""},
+        {" [ ] ", ""},
+        {"{}", ""},
+        {"7", ""},
+        {"[1]", "1|"},
+        {"[1,2]", "1|2|"},
+        {"[[],{}]", "[]|{}|"},
+        {" [ \"]\" , [ 1 , [ ] ] ,\n{ \"a\" : \"}\" } , null ] ", "\"]\"|[ 1 , [ ] ]|{ \"a\" : \"}\" }|null|"},
+    };
+    for (size_t i = 0; i < COUNT(lists); i++) {
+        size_t len = strlen(lists[i].array);
+        char found[128] = "";
+        tkr_json_members walk = tkr_json_items_of((tasker_json){at_page_end(lists[i].array, len), len});
+        for (tasker_json item; tkr_json_items_next(&walk, &item);)
+            snprintf(found + strlen(found), sizeof found - strlen(found), "%.*s|", (int)item.len, item.ptr);
+        assert_string_equal(found, lists[i].items);
+    }
+}
+
+static void integers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t value;
+    } good[] = {
+        {"0", 0},
+        {"-0.0e7", 0},
+        {"-7", -7},
+        {"1.0", 1},
+        {"12e2", 1200},
+        {"1.50E+1", 15},
+        {"-2500e-2", -25},
+        {"9223372036854775807", INT64_MAX},
+        {"-9223372036854775808", INT64_MIN},
+        {"9.223372036854775807e18", INT64_MAX},
+        {"0.000000000000000000000000000001e30", 1},
+    };
+    static const char *const bad[] = {"null",
+                                      "true",
+                                      "\"1\"",
+                                      "[1]",
+                                      "{}",
+                                      "0.5",
+                                      "1e-1",
+                                      "1.0000000001",
+                                      "9223372036854775808",
+                                      "-9223372036854775809",
+                                      "1e19",
+                                      "1e21",
+                                      "1e99999",
+                                      "10000000000000000000000000000000000000000000000000000000000000000e-64"};
+    for (size_t i = 0; i < COUNT(good); i++) {
+        int64_t value = 99;
+        size_t len = strlen(good[i].text);
+        assert_true(tkr_json_read_integer((tasker_json){at_page_end(good[i].text, len), len}, &value));
+        assert_true(value == good[i].value);
+    }
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        int64_t value = 99;
+        assert_false(tkr_json_read_integer(tasker_json_of(bad[i]), &value));
+        assert_true(value == 99);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +325,8 @@ int main(void)
         cmocka_unit_test(arrays_of_texts),
         cmocka_unit_test(texts_that_are_refused),
         cmocka_unit_test(too_long),
+        cmocka_unit_test(items),
+        cmocka_unit_test(integers),
     };
     return cmocka_run_group_tests_name("json members", tests, NULL, NULL);
 }

@@ -241,6 +241,32 @@ static void test_cut(void **state)
     }
 }
 
+/* Bytes put in the place of others at random: refused or read, and nobody looks too far. */
+static void test_changed(void **state)
+{
+    (void)state;
+    static const char bytes[] = "{}[]\",:\\u0019-.eE ntf\xC3\x01";
+    uint32_t seed = 1;
+    for (size_t s = 0; s < COUNT(shapes); s++) {
+        char *body = make_body(&shapes[s], NULL, NULL), copy[4096];
+        size_t len = strlen(body), read = 0;
+        for (int round = 0; round < 20000; round++) {
+            memcpy(copy, body, len);
+            for (int i = round % 3; i >= 0; i--) {
+                seed = seed * 1664525 + 1013904223;
+                copy[(seed >> 8) % len] = bytes[(seed >> 4) % (sizeof bytes - 1)];
+            }
+            const void *message = &garbage;
+            tasker_status status = shapes[s].read((tasker_json){at_page_end(copy, len), len}, NULL, &message);
+            assert_int_equal(message != NULL, status == TASKER_OK);
+            read += status == TASKER_OK;
+            tasker_free(message);
+        }
+        assert_true(read > 100);
+        free(body);
+    }
+}
+
 static void test_memory(void **state)
 {
     (void)state;
@@ -264,7 +290,7 @@ int main(void)
         cmocka_unit_test(test_whole), cmocka_unit_test(test_missing_and_null), cmocka_unit_test(test_wrong),
         cmocka_unit_test(test_twice), cmocka_unit_test(test_unknown_keys),     cmocka_unit_test(test_other_shapes),
         cmocka_unit_test(test_item),  cmocka_unit_test(test_sentences),        cmocka_unit_test(test_no_body),
-        cmocka_unit_test(test_cut),   cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_cut),   cmocka_unit_test(test_changed),          cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
