@@ -200,6 +200,11 @@ int tkr_link_socket(const tasker_db *db)
     return db->conn != NULL ? PQsocket(db->conn) : -1;
 }
 
+bool tkr_link_has_ready_set(const tasker_db *db)
+{
+    return db->session.schema_version >= 1;
+}
+
 bool tkr_link_in_transaction(const tasker_db *db)
 {
     PGTransactionStatusType t = PQtransactionStatus(db->conn);

@@ -85,6 +85,9 @@ bool tkr_link_is_sound(tasker_db *db);
 /* -1: gone. */
 int tkr_link_socket(const tasker_db *db);
 
+/* The schema has a ready set (0001_ready_set.sql). */
+bool tkr_link_has_ready_set(const tasker_db *db);
+
 bool tkr_link_in_transaction(const tasker_db *db);
 bool tkr_link_transaction_failed(const tasker_db *db);
 

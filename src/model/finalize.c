@@ -102,22 +102,26 @@ static void add_complete(tkr_call *call, finalize *f, bool begin)
 {
     tkr_move *m = f->move;
     tkr_add_task_apply__lock(call, m->keys, m->count);
+    tkr_move_begin_writes(call);
     if (begin)
         tkr_add_task_apply__begin(call, m->keys, m->count, m->others + m->count, m->count);
     m->answer = call->part_count;
     tkr_add_task_finalize(call, m->keys, m->count, m->ids, m->count, m->others, m->count, !f->options.empty_stays_open);
     f->decisions = call->part_count;
     tkr_add_task_finalize__look(call, m->keys, m->count, m->ids, m->count);
+    tkr_move_end_writes(call, m);
 }
 
 static void add_block(tkr_call *call, finalize *f)
 {
     tkr_move *m = f->move;
     tkr_add_task_apply__lock(call, m->keys, m->count);
+    tkr_move_begin_writes(call);
     m->answer = call->part_count;
     tkr_add_task_finalize__block(call, m->keys, m->count, m->ids, m->count, f->options.fail_fast);
     f->decisions = call->part_count;
     tkr_add_task_finalize__look(call, m->keys, m->count, m->ids, m->count);
+    tkr_move_end_writes(call, m);
 }
 
 static tasker_status finish(tkr_call *call)

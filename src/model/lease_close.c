@@ -82,7 +82,10 @@ tasker_status tasker_lease_complete(tasker_db *db, const tasker_completion *comp
     }
     if (call.status != TASKER_OK)
         return tkr_abandon(&call);
+    tkr_move_begin_writes(&call);
+    m->answer = call.part_count;
     tkr_add_lease_complete(&call, m->keys, count, m->own, count, m->ids, count, results, count, metadata, count);
+    tkr_move_end_writes(&call, m);
     return tkr_move_run(&call, m, NULL);
 }
 
@@ -171,10 +174,13 @@ tasker_status tasker_lease_fail(tasker_db *db, const tasker_failure *items, size
     double jitter = draw_jitter(&call);
     if (call.status != TASKER_OK)
         return tkr_abandon(&call);
+    tkr_move_begin_writes(&call);
+    m->answer = call.part_count;
     tkr_add_lease_fail(&call, m->keys, count, m->own, count, m->ids, count, m->others, count, f.permanents, count,
                        f.retry_after, count, f.messages, count, f.types, count, f.metadata, count, jitter);
     m->extra = call.part_count;
     tkr_add_lease_fail__next(&call, m->keys, count);
+    tkr_move_end_writes(&call, m);
     m->collect = collect_next;
     return tkr_move_run(&call, m, NULL);
 }

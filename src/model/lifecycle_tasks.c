@@ -10,6 +10,8 @@ static const int32_t *expected_sort_key(const tkr_move *m)
     return m->change.has_expected_sort_key ? &m->change.expected_sort_key : NULL;
 }
 
+static void add_step_skip(tkr_call *call, tkr_move *m);
+
 static tasker_status run(tkr_call *call, bool steps, const tasker_uuid *keys, size_t count, tasker_event event,
                          const tasker_change *change, tasker_outcome *outcomes, void (*add)(tkr_call *, tkr_move *),
                          tasker_status (*judge)(tkr_move *, size_t, const tkr_look *))
@@ -21,6 +23,7 @@ static tasker_status run(tkr_call *call, bool steps, const tasker_uuid *keys, si
     m->event = event;
     m->add = add;
     m->judge = judge;
+    m->wide = add != add_step_skip;
     return tkr_move_run(call, m, NULL);
 }
 
@@ -164,5 +167,6 @@ tasker_status tasker_workflow_step_reset(tasker_db *db, const tasker_uuid *workf
     m->add = add_step_reset;
     m->collect = collect_hindered;
     m->judge = judge_reset;
+    m->wide = true;
     return tkr_move_run(&call, m, NULL);
 }

@@ -286,6 +286,33 @@ tasker_status tkr_move_status(tkr_call *call, tkr_move *m)
 
 /* ---- rounds ---- */
 
+void tkr_move_begin_writes(tkr_call *call)
+{
+    if (call->status == TASKER_OK && tkr_link_has_ready_set(call->db))
+        tkr_add_workflow_step_apply__followed(call);
+}
+
+void tkr_move_end_writes(tkr_call *call, const tkr_move *m)
+{
+    if (call->status != TASKER_OK || !tkr_link_has_ready_set(call->db))
+        return;
+    if (m->steps)
+        tkr_add_workflow_step_apply__follow(call, m->keys, m->count);
+    else
+        tkr_add_task_apply__follow(call, m->keys, m->count);
+}
+
+static void add_round(tkr_call *call, tkr_move *m)
+{
+    if (!m->wide)
+        tkr_move_begin_writes(call);
+    if (m->begun)
+        add_first_rows(call, m);
+    m->add(call, m);
+    if (!m->wide)
+        tkr_move_end_writes(call, m);
+}
+
 static bool all_moved(const tkr_move *m)
 {
     for (size_t i = 0; i < m->count; i++)
@@ -326,16 +353,13 @@ static tasker_status finish(tkr_call *call)
         return conclude(call, m);
     m->begun = true;
     m->phase = WROTE;
-    add_first_rows(call, m);
-    m->add(call, m);
+    add_round(call, m);
     return TASKER_AGAIN;
 }
 
 tasker_status tkr_move_run(tkr_call *call, tkr_move *m, void *out)
 {
-    if (call->status == TASKER_OK) {
-        if (m->add != NULL)
-            m->add(call, m);
-    }
+    if (call->status == TASKER_OK && m->add != NULL)
+        add_round(call, m);
     return tkr_run(call, finish, out);
 }

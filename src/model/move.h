@@ -47,6 +47,7 @@ struct tkr_move {
     uint32_t answer, extra;      /* which statement of it says what moved, and which one brings what collect reads */
     tasker_status (*collect)(tkr_call *call, tkr_move *move); /* NULL, or: read extra */
     tasker_status (*judge)(tkr_move *move, size_t i, const tkr_look *look);
+    bool wide; /* writes about more than its items */
     void *own; /* the operation's */
     int phase;
     bool begun, judged; /* judged: every item has its verdict */
@@ -62,6 +63,13 @@ bool tkr_move_begin(tkr_call *call, tkr_move **out, const tasker_uuid *keys, siz
 bool tkr_move_keep_change(tkr_call *call, tkr_move *move, const tasker_change *change);
 
 tasker_status tkr_move_run(tkr_call *call, tkr_move *move, void *out);
+
+/*
+ * Around what a flush writes about the items and no others: the ready set learns of it from the second of these instead
+ * of from triggers. Moves with an add function are framed by the rounds, unless they are wide.
+ */
+void tkr_move_begin_writes(tkr_call *call);
+void tkr_move_end_writes(tkr_call *call, const tkr_move *move);
 
 /* The usual verdict: resend, gone, there already, moved on, no arrow, guard. */
 tasker_status tkr_move_judge(tkr_move *move, size_t i, const tkr_look *look);

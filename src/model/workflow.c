@@ -129,6 +129,24 @@ static void add_edges(tkr_call *call, const creation *c, const tasker_uuid *made
     tkr_add_workflow_create__edges(call, &c->key, made, edges, e, ends, e, ends + e, e, p->edge_names, e);
 }
 
+/* What the triggers would find out about the ready set. */
+static void add_readiness(tkr_call *call, const creation *c, const tasker_uuid *made)
+{
+    const tkr_plan *p = &c->plan;
+    size_t n = p->step_count;
+    tasker_uuid *tasks = tkr_keep(call, (n + 1) * sizeof *tasks);
+    int32_t *parents = tkr_keep(call, (n + 1) * sizeof *parents);
+    if (parents == NULL)
+        return;
+    for (size_t i = 0; i < n; i++)
+        tasks[i] = c->key;
+    for (size_t i = 0; i < p->edge_count; i++)
+        parents[p->to[i]]++;
+    if (n > 0)
+        tkr_add_workflow_create__readiness(call, &c->key, made, tasks, n, c->step_uuids, n, parents, n);
+    tkr_add_task_apply__follow(call, &c->key, 1);
+}
+
 /*
  * The task's first transition has a key that only this try knows; it gates the rest. Keys ascend from parents to
  * children, so that locking steps in key order locks parents first.
@@ -143,11 +161,16 @@ static void add_creation(tkr_call *call, creation *c)
     c->step_uuids = ids + count;
     for (size_t k = 0; k < n; k++)
         c->step_uuids[c->plan.order[k]] = steps[k];
+    bool followed = tkr_link_has_ready_set(call->db);
+    if (followed)
+        tkr_add_workflow_step_apply__followed(call);
     add_task(call, c, &ids[0]);
     if (n > 0)
         add_steps(call, c, &ids[0], transitions);
     if (e > 0)
         add_edges(call, c, &ids[0], edges, ends);
+    if (followed)
+        add_readiness(call, c, &ids[0]);
 }
 
 /* The type is registered before the lock of the identity is taken: whoever holds that waits for nobody's type. */

@@ -32,6 +32,7 @@ typedef struct bulk {
     tkr_plan *plans;
     tasker_uuid *keys;        /* of the tasks */
     tasker_uuid *transitions; /* their first ones */
+    uint32_t made;            /* which statement inserts the tasks */
     tasker_uuid *step_uuids;  /* all, each workflow's in its definition's order */
     tasker_text *namespaces, *names, *versions;
     tasker_text *missing_names, *missing_systems; /* steps that may be missing, and whose they are */
@@ -204,6 +205,26 @@ static void add_edges(tkr_call *call, const bulk *b)
                                    JOIN(call, b, e, edge_names, edge_count), e);
 }
 
+/* As in tasker_workflow_create: what the triggers would find out about the ready set. */
+static void add_readiness(tkr_call *call, const bulk *b)
+{
+    size_t n = b->step_count, at = 0;
+    tasker_uuid *tasks = tkr_keep(call, (n + 1) * sizeof *tasks);
+    int32_t *parents = tkr_keep(call, (n + 1) * sizeof *parents);
+    if (parents == NULL)
+        return;
+    for (size_t i = 0; i < b->count; at += b->plans[i++].step_count) {
+        for (size_t k = 0; k < b->plans[i].step_count; k++)
+            tasks[at + k] = b->keys[i];
+        for (size_t k = 0; k < b->plans[i].edge_count; k++)
+            parents[at + b->plans[i].to[k]]++;
+    }
+    if (n > 0)
+        tkr_add_workflow_create__readiness(call, &b->keys[0], &b->transitions[0], tasks, n, b->step_uuids, n, parents,
+                                           n);
+    tkr_add_task_apply__follow(call, b->keys, b->count);
+}
+
 /* ---- the answer ---- */
 
 static tasker_status give_many(tkr_call *call, const bulk *b, bool existed)
@@ -290,7 +311,7 @@ static tasker_status finish_create(tkr_call *call)
         return finish_found(call, b);
     if (b->stage == STAGE_STOP)
         return finish_stop(call, b);
-    if ((size_t)tkr_affected(call, 0) == b->count)
+    if ((size_t)tkr_affected(call, b->made) == b->count)
         return give_many(call, b, false);
     b->stage = STAGE_STOP;
     call->wrote = call->wrote_before; /* the statements behind the first do nothing without it */
@@ -306,13 +327,19 @@ static tasker_status create_planned(tasker_db *db, const void *planned, size_t c
     bulk again = *(const bulk *)planned, *b = &again;
     (void)count;
     call.state = b;
+    bool followed = tkr_link_has_ready_set(db);
     if (!lay_out_tasks(&call, b))
         return tkr_abandon(&call);
+    if (followed)
+        tkr_add_workflow_step_apply__followed(&call);
+    b->made = call.part_count;
     add_tasks(&call, b);
     if (b->step_count > 0)
         add_steps(&call, b);
     if (b->edge_count > 0)
         add_edges(&call, b);
+    if (followed)
+        add_readiness(&call, b);
     return tkr_run(&call, finish_create, out);
 }
 

@@ -377,3 +377,13 @@ SELECT k.task_uuid IS NOT NULL AS found,
   LEFT JOIN {schema}.tasker_task_transitions t ON t.task_uuid = k.task_uuid AND t.most_recent
   LEFT JOIN {tasker_task_execution_contexts} x ON x.task_uuid = k.task_uuid
  ORDER BY i.n;
+
+-- Around writes that say themselves what they change in the ready set (0001_ready_set.sql); its triggers step aside.
+-- name: workflow_step_apply__followed runs none ()
+SELECT set_config('tasker.followed', 'on', true);
+
+-- name: workflow_step_apply__follow runs none (workflow_step_uuids uuid[])
+SELECT {schema}.tasker_ready_set_follow_steps($1), set_config('tasker.followed', 'off', true);
+
+-- name: task_apply__follow runs none (task_uuids uuid[])
+SELECT {schema}.tasker_ready_set_follow_tasks($1), set_config('tasker.followed', 'off', true);

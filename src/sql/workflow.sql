@@ -54,6 +54,15 @@ SELECT i.edge_uuid, i.from_uuid, i.to_uuid, i.name, made.created_at, made.create
   FROM unnest($3::uuid[], $4::uuid[], $5::uuid[], $6::text[]) AS i (edge_uuid, from_uuid, to_uuid, name)
   JOIN {schema}.tasker_task_transitions made ON made.task_transition_uuid = $2 AND made.task_uuid = $1;
 
+-- Pending steps, none of which has been tried.
+-- name: workflow_create__readiness writes none (task_uuid uuid, transition_uuid uuid, task_uuids uuid[],
+--   step_uuids uuid[], remaining_parents int4[])
+INSERT INTO {schema}.tasker_step_readiness (workflow_step_uuid, task_uuid, remaining_parents, done, startable_at)
+SELECT i.step_uuid, i.task_uuid, i.remaining_parents, false, '-infinity'
+  FROM unnest($3::uuid[], $4::uuid[], $5::int4[]) AS i (task_uuid, step_uuid, remaining_parents)
+  JOIN {schema}.tasker_task_transitions made ON made.task_transition_uuid = $2 AND made.task_uuid = $1
+ ORDER BY i.step_uuid;
+
 -- The steps of a task that was there already; a task without steps is one row without key.
 -- name: workflow_create__found reads many found_step (task_uuid uuid, namespace_name text, name text, version text)
 SELECT tn.name = $2 AND nt.name = $3 AND nt.version = $4 AS same_type,

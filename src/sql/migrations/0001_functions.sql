@@ -84,6 +84,12 @@ END;
 -- Claims of tasks
 -- ---------------------------------------------------------------------------------------------------------------------
 
+-- How long a task has waited, in seconds. Infinite times cannot be subtracted before PostgreSQL 17.
+CREATE FUNCTION {schema}.tasker_task_age(created_at timestamp, this_moment timestamp) RETURNS numeric
+LANGUAGE sql IMMUTABLE
+RETURN CASE WHEN isfinite(created_at) THEN extract(epoch FROM this_moment - created_at)
+            WHEN created_at > this_moment THEN -1e9 ELSE 1e9 END;
+
 -- Ageing: a task's priority grows with the time it has waited, the faster the lower it is; from ten minutes on, all of
 -- 0 to 4 are equal. The one place where that is written down. A task from the future has not waited at all.
 CREATE FUNCTION {schema}.tasker_computed_priority(priority integer, age_seconds numeric) RETURNS double precision
@@ -94,8 +100,8 @@ RETURN (CASE WHEN priority >= 4 THEN priority + least(greatest(age_seconds, 0) /
              WHEN priority = 1 THEN 1 + least(greatest(age_seconds, 0) / 60, 5)
              ELSE least(greatest(age_seconds, 0) / 30, 6) END)::double precision;
 
--- Tasks that are open and nobody's, whether or not there is anything to do for them. Open is what neither says complete
--- nor is in a state that ends a task; a claim is nobody's any more when its time is over.
+-- Tasks that are not over and nobody's, whether or not there is anything to do for them. A claim is nobody's any more
+-- when its time is over.
 CREATE VIEW {schema}.tasker_claimable_tasks AS
 SELECT k.task_uuid,
        ns.name AS namespace_name,
@@ -110,15 +116,12 @@ SELECT k.task_uuid,
        CASE WHEN k.claimed_at IS NULL THEN 'available' ELSE 'stale_claim' END AS claim_status,
        round(extract(epoch FROM (now() AT TIME ZONE 'UTC') - k.claimed_at))::integer AS claimed_duration_seconds
   FROM {schema}.tasker_tasks k
+  JOIN {schema}.tasker_task_availability v ON v.task_uuid = k.task_uuid
   JOIN {schema}.tasker_named_tasks nt ON nt.named_task_uuid = k.named_task_uuid
   JOIN {schema}.tasker_task_namespaces ns ON ns.task_namespace_uuid = nt.task_namespace_uuid
-  LEFT JOIN {schema}.tasker_task_transitions t ON t.task_uuid = k.task_uuid AND t.most_recent
- CROSS JOIN LATERAL (
-       SELECT extract(epoch FROM (now() AT TIME ZONE 'UTC') - k.created_at) AS age_seconds) a
- WHERE NOT k.complete
-   AND coalesce(t.to_state, 'pending') NOT IN ('complete', 'cancelled', 'resolved_manually')
-   AND (k.claimed_at IS NULL
-        OR k.claimed_at < (now() AT TIME ZONE 'UTC') - k.claim_timeout_seconds * interval '1 second');
+ CROSS JOIN LATERAL (SELECT {schema}.tasker_task_age(k.created_at, now() AT TIME ZONE 'UTC') AS age_seconds) a
+ WHERE NOT v.over
+   AND (v.lease_until IS NULL OR v.lease_until < now() AT TIME ZONE 'UTC');
 
 -- Sorted before the contexts are asked for, so that a LIMIT asks for few of them.
 CREATE VIEW {schema}.tasker_ready_tasks AS
@@ -150,94 +153,6 @@ SELECT c.task_uuid,
        OFFSET 0) x
  WHERE x.ready_steps > 0
  ORDER BY c.computed_priority DESC, c.created_at, c.task_uuid;
-
--- Walks the claimable tasks, best first, and stops after p_limit; each is locked, and looked at again under the lock,
--- before it is given. A loop, because a LIMIT in a subquery may be run more than once.
---
--- No JIT: a large backlog looks expensive, and compiling takes longer than the claim.
-CREATE FUNCTION {schema}.claim_ready_tasks(p_orchestrator_id varchar, p_limit integer DEFAULT 1,
-                                           p_namespace_filter varchar DEFAULT NULL)
-RETURNS TABLE (task_uuid uuid, namespace_name varchar, priority integer, computed_priority double precision,
-               age_hours double precision, ready_steps_count bigint, claim_timeout_seconds integer)
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-SET jit = off
-AS $tasker$
-#variable_conflict use_column
-DECLARE
-    this_moment CONSTANT timestamp := now() AT TIME ZONE 'UTC';
-    still_wanted integer := coalesce(p_limit, 1);
-    candidate record;
-BEGIN
-    IF p_orchestrator_id IS NULL THEN
-        RAISE EXCEPTION 'p_orchestrator_id must not be NULL' USING ERRCODE = 'null_value_not_allowed';
-    END IF;
-    IF still_wanted < 0 THEN
-        RAISE EXCEPTION 'p_limit must not be negative' USING ERRCODE = 'invalid_row_count_in_limit_clause';
-    END IF;
-    IF still_wanted = 0 THEN
-        RETURN;
-    END IF;
-
-    FOR candidate IN
-        SELECT c.task_uuid, c.namespace_name, c.priority, c.computed_priority, c.age_hours, c.claim_timeout_seconds
-          FROM {schema}.tasker_claimable_tasks c
-         WHERE p_namespace_filter IS NULL OR c.namespace_name = p_namespace_filter
-         ORDER BY c.computed_priority DESC, c.created_at, c.task_uuid
-    LOOP
-        ready_steps_count := (SELECT count(*)
-                                FROM {schema}.tasker_step_readiness_status r
-                               WHERE r.task_uuid = candidate.task_uuid AND r.ready_for_execution);
-        CONTINUE WHEN ready_steps_count = 0;
-
-        PERFORM FROM {schema}.tasker_tasks k
-          WHERE k.task_uuid = candidate.task_uuid
-            FOR NO KEY UPDATE SKIP LOCKED;
-        CONTINUE WHEN NOT FOUND;
-
-        UPDATE {schema}.tasker_tasks k
-           SET claimed_at = this_moment, claimed_by = p_orchestrator_id, updated_at = this_moment
-         WHERE k.task_uuid = candidate.task_uuid
-           AND (SELECT true FROM {schema}.tasker_claimable_tasks c WHERE c.task_uuid = candidate.task_uuid);
-        CONTINUE WHEN NOT FOUND;
-
-        task_uuid := candidate.task_uuid;
-        namespace_name := candidate.namespace_name;
-        priority := candidate.priority;
-        computed_priority := candidate.computed_priority;
-        age_hours := candidate.age_hours;
-        claim_timeout_seconds := candidate.claim_timeout_seconds;
-        RETURN NEXT;
-        still_wanted := still_wanted - 1;
-        EXIT WHEN still_wanted = 0;
-    END LOOP;
-END
-$tasker$;
-
-CREATE FUNCTION {schema}.release_task_claim(p_task_uuid uuid, p_orchestrator_id varchar) RETURNS boolean
-LANGUAGE sql VOLATILE
-BEGIN ATOMIC
-    WITH released AS (
-        UPDATE {schema}.tasker_tasks k
-           SET claimed_at = NULL, claimed_by = NULL, updated_at = now() AT TIME ZONE 'UTC'
-         WHERE k.task_uuid = p_task_uuid AND k.claimed_by = p_orchestrator_id
-        RETURNING k.task_uuid
-    )
-    SELECT EXISTS (SELECT FROM released);
-END;
-
--- Also when the claim's time is over, as long as nobody has taken it.
-CREATE FUNCTION {schema}.extend_task_claim(p_task_uuid uuid, p_orchestrator_id varchar) RETURNS boolean
-LANGUAGE sql VOLATILE
-BEGIN ATOMIC
-    WITH extended AS (
-        UPDATE {schema}.tasker_tasks k
-           SET claimed_at = now() AT TIME ZONE 'UTC', updated_at = now() AT TIME ZONE 'UTC'
-         WHERE k.task_uuid = p_task_uuid AND k.claimed_by = p_orchestrator_id AND k.claimed_at IS NOT NULL
-        RETURNING k.task_uuid
-    )
-    SELECT EXISTS (SELECT FROM extended);
-END;
 
 
 -- ---------------------------------------------------------------------------------------------------------------------

@@ -1,3 +1,414 @@
 -- SPDX-License-Identifier: MIT
 --
--- Schema version 1, what keeps ready work: run after 0001_functions.sql, in the same transaction and by the same rules.
+-- Schema version 1, the ready set: which steps can start and which tasks have any, kept up to date by whoever writes.
+-- Run after 0001_views.sql, in the same transaction and by the same rules. Claims are answered from it.
+--
+-- One piece of upkeep, tasker_ready_set_follow_steps() and its sisters, with two callers. Triggers call it for writers
+-- that know nothing of it. Where libtasker itself knows what its write changes, it sends a call of it along, and the
+-- triggers step aside: the setting tasker.followed is on from the statement before the write to the one behind it. They
+-- travel in one flush, so that nobody else's statement can be between them; what triggers write is never excused.
+--
+-- Upkeep only ever says what is true of the rows that it has locked, in a statement begun after the lock, so that it
+-- does not matter who of two writers comes first; under REPEATABLE READ the second one fails with 40001. Locks go tasks,
+-- steps, transitions, tasker_step_readiness, tasker_task_queue, each in key order.
+--
+-- Plans: a session keeps them from the first use on, when the tables may be tiny, so everything but look-ups by key is
+-- switched off. SECURITY DEFINER: writing a step is enough to keep the set true.
+
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- tasker_step_readiness: what each step waits for; one row per step
+-- ---------------------------------------------------------------------------------------------------------------------
+
+-- remaining_parents: those that are not done. startable_at: when the step itself can start, parents aside; -infinity: at
+-- once, NULL: not in its state. Only available_at is indexed, so that counting parents down touches no index.
+CREATE TABLE {schema}.tasker_step_readiness (
+    workflow_step_uuid uuid    NOT NULL,
+    task_uuid          uuid    NOT NULL,
+    remaining_parents  integer NOT NULL,
+    done               boolean NOT NULL,
+    startable_at       timestamp,
+    available_at       timestamp
+        GENERATED ALWAYS AS (CASE WHEN remaining_parents <= 0 THEN startable_at END) STORED,
+
+    CONSTRAINT tasker_step_readiness_pkey PRIMARY KEY (workflow_step_uuid)
+)
+WITH (fillfactor = 70, autovacuum_vacuum_threshold = 1000, autovacuum_analyze_threshold = 1000);
+
+-- What can start, or will by itself, in a task.
+CREATE INDEX idx_tasker_step_readiness_available
+    ON {schema}.tasker_step_readiness (task_uuid, available_at) WHERE available_at IS NOT NULL;
+
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- tasker_task_queue: the tasks that are not over, in the order in which they are claimed; one row each
+-- ---------------------------------------------------------------------------------------------------------------------
+
+-- wake_at NULL: may be claimed now. A task may stand here so and have nothing to do: whoever finds that out puts it to
+-- sleep. It never sleeps longer than the claim that is on it, its start_at, and the first step that becomes available;
+-- infinity: none will by itself. failed: in state error, which only claim_ready_tasks offers.
+CREATE TABLE {schema}.tasker_task_queue (
+    task_uuid       uuid      NOT NULL,
+    named_task_uuid uuid      NOT NULL,
+    priority        integer   NOT NULL,
+    created_at      timestamp NOT NULL,
+    failed          boolean   NOT NULL,
+    start_at        timestamp,
+    lease_until     timestamp,
+    wake_at         timestamp,
+
+    CONSTRAINT tasker_task_queue_pkey PRIMARY KEY (task_uuid)
+)
+WITH (fillfactor = 70, autovacuum_vacuum_threshold = 1000, autovacuum_analyze_threshold = 1000);
+
+-- Claims of any task, and of tasks of a type: one ordered scan for each priority.
+CREATE INDEX idx_tasker_task_queue_order
+    ON {schema}.tasker_task_queue (failed, priority, created_at, task_uuid) WHERE wake_at IS NULL;
+CREATE INDEX idx_tasker_task_queue_type_order
+    ON {schema}.tasker_task_queue (named_task_uuid, failed, priority, created_at, task_uuid) WHERE wake_at IS NULL;
+
+-- Those that wake up by themselves.
+CREATE INDEX idx_tasker_task_queue_wake
+    ON {schema}.tasker_task_queue (wake_at) WHERE wake_at < 'infinity';
+
+-- The priorities that have ever been in use. Without a key: two sessions that bring the same new one do not wait for
+-- each other, and a priority that stands here twice does no harm.
+CREATE TABLE {schema}.tasker_task_queue_priorities (
+    priority integer NOT NULL
+);
+
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- Upkeep
+-- ---------------------------------------------------------------------------------------------------------------------
+
+-- Steps of these tasks became available, or will at these moments: wakes the tasks. Who puts a task to sleep locks its
+-- row FOR UPDATE and looks for such steps under the lock; the lock taken here, in whatever transaction made the step
+-- available, keeps that off until it is committed, and is none to claims.
+CREATE FUNCTION {schema}.tasker_ready_set_wake(task_uuids uuid[], moments timestamp[]) RETURNS void
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET jit = off
+SET enable_seqscan = off
+SET enable_nestloop = on
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $tasker$
+DECLARE
+    this_moment CONSTANT timestamp := clock_timestamp() AT TIME ZONE 'UTC';
+    asleep uuid[];
+    until timestamp[];
+BEGIN
+    SELECT array_agg(l.task_uuid), array_agg(l.wake_at)
+      INTO asleep, until
+      FROM (SELECT q.task_uuid, q.wake_at AS slept_until, greatest(w.moment, q.lease_until, q.start_at) AS wake_at
+              FROM (SELECT i.task_uuid, min(i.moment) AS moment
+                      FROM unnest(task_uuids, moments) AS i (task_uuid, moment)
+                     GROUP BY i.task_uuid) w
+              JOIN {schema}.tasker_task_queue q ON q.task_uuid = w.task_uuid
+             ORDER BY q.task_uuid
+               FOR KEY SHARE OF q) l
+     WHERE l.slept_until > greatest(l.wake_at, this_moment);
+
+    IF asleep IS NOT NULL THEN
+        UPDATE {schema}.tasker_task_queue q
+           SET wake_at = CASE WHEN w.wake_at > this_moment THEN w.wake_at END
+          FROM unnest(asleep, until) AS w (task_uuid, wake_at)
+         WHERE q.task_uuid = w.task_uuid
+           AND q.wake_at > greatest(w.wake_at, this_moment);
+    END IF;
+END
+$tasker$;
+
+-- These steps may have changed: their state, or what else decides when they can start.
+CREATE FUNCTION {schema}.tasker_ready_set_follow_steps(step_uuids uuid[]) RETURNS void
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET jit = off
+SET enable_seqscan = off
+SET enable_nestloop = on
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $tasker$
+DECLARE
+    finished uuid[];
+    reopened uuid[];
+    task_uuids uuid[];
+    moments timestamp[];
+    more_tasks uuid[];
+    more_moments timestamp[];
+BEGIN
+    -- Together with the children of those that begin or end to be done: nobody holds one and waits for the other.
+    PERFORM
+       FROM {schema}.tasker_step_readiness r
+      WHERE r.workflow_step_uuid = ANY (step_uuids || ARRAY(
+                SELECT e.to_step_uuid
+                  FROM unnest(step_uuids) AS i (step_uuid)
+                  JOIN {schema}.tasker_step_readiness o ON o.workflow_step_uuid = i.step_uuid
+                  JOIN {schema}.tasker_workflow_step_edges e ON e.from_step_uuid = i.step_uuid
+                 WHERE o.done <> coalesce((SELECT t.to_state IN ('complete', 'resolved_manually')
+                                             FROM {schema}.tasker_workflow_step_transitions t
+                                            WHERE t.workflow_step_uuid = i.step_uuid AND t.most_recent), false)))
+      ORDER BY r.workflow_step_uuid
+        FOR NO KEY UPDATE;
+
+    WITH moved AS (
+        UPDATE {schema}.tasker_step_readiness r
+           SET done = a.done, startable_at = a.startable_at
+          FROM {schema}.tasker_step_readiness o
+          JOIN {schema}.tasker_step_availability a ON a.workflow_step_uuid = o.workflow_step_uuid
+         WHERE o.workflow_step_uuid = ANY (step_uuids)
+           AND (a.done <> o.done OR a.startable_at IS DISTINCT FROM o.startable_at)
+           AND r.workflow_step_uuid = o.workflow_step_uuid
+        RETURNING r.workflow_step_uuid, r.task_uuid, r.available_at, r.done, o.done AS was_done
+    )
+    SELECT array_agg(m.workflow_step_uuid) FILTER (WHERE m.done AND NOT m.was_done),
+           array_agg(m.workflow_step_uuid) FILTER (WHERE m.was_done AND NOT m.done),
+           array_agg(m.task_uuid) FILTER (WHERE m.available_at IS NOT NULL),
+           array_agg(m.available_at) FILTER (WHERE m.available_at IS NOT NULL)
+      INTO finished, reopened, task_uuids, moments
+      FROM moved m;
+
+    -- Edges are read after the rows of their parents were locked: who adds one locks the parent's row, too.
+    IF finished IS NOT NULL OR reopened IS NOT NULL THEN
+        WITH counted AS (
+            UPDATE {schema}.tasker_step_readiness r
+               SET remaining_parents = r.remaining_parents + c.change
+              FROM (SELECT d.to_step_uuid, sum(d.change)::integer AS change
+                      FROM (SELECT DISTINCT e.from_step_uuid, e.to_step_uuid, i.change
+                              FROM (SELECT f.step_uuid, -1 AS change FROM unnest(finished) AS f (step_uuid)
+                                     UNION ALL
+                                    SELECT b.step_uuid, 1 FROM unnest(reopened) AS b (step_uuid)) i
+                              JOIN {schema}.tasker_workflow_step_edges e ON e.from_step_uuid = i.step_uuid) d
+                     GROUP BY d.to_step_uuid) c
+             WHERE r.workflow_step_uuid = c.to_step_uuid
+            RETURNING r.task_uuid, r.available_at
+        )
+        SELECT array_agg(c.task_uuid), array_agg(c.available_at)
+          INTO more_tasks, more_moments
+          FROM counted c
+         WHERE c.available_at IS NOT NULL;
+        task_uuids := task_uuids || more_tasks;
+        moments := moments || more_moments;
+    END IF;
+
+    IF task_uuids IS NOT NULL THEN
+        PERFORM {schema}.tasker_ready_set_wake(task_uuids, moments);
+    END IF;
+END
+$tasker$;
+
+-- These tasks may have come, gone or changed: what they are, their state, the claim on them. Never puts one to sleep for
+-- want of steps: that takes the lock that tasker_ready_set_settle has.
+CREATE FUNCTION {schema}.tasker_ready_set_follow_tasks(task_uuids uuid[]) RETURNS void
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET jit = off
+SET enable_seqscan = off
+SET enable_nestloop = on
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $tasker$
+DECLARE
+    this_moment CONSTANT timestamp := clock_timestamp() AT TIME ZONE 'UTC';
+BEGIN
+    PERFORM FROM {schema}.tasker_task_queue q WHERE q.task_uuid = ANY (task_uuids) ORDER BY q.task_uuid FOR UPDATE;
+
+    WITH present AS MATERIALIZED (
+        SELECT a.*
+          FROM unnest(task_uuids) AS i (task_uuid)
+          JOIN {schema}.tasker_task_availability a ON a.task_uuid = i.task_uuid
+         WHERE NOT a.over
+    ), gone AS (
+        DELETE FROM {schema}.tasker_task_queue q
+         USING unnest(task_uuids) AS i (task_uuid)
+         WHERE q.task_uuid = i.task_uuid
+           AND NOT EXISTS (SELECT FROM present p WHERE p.task_uuid = i.task_uuid)
+    ), brought AS (
+        INSERT INTO {schema}.tasker_task_queue_priorities (priority)
+        SELECT DISTINCT p.priority
+          FROM present p
+         WHERE NOT EXISTS (SELECT FROM {schema}.tasker_task_queue_priorities o WHERE o.priority = p.priority)
+    )
+    INSERT INTO {schema}.tasker_task_queue AS q
+           (task_uuid, named_task_uuid, priority, created_at, failed, lease_until, wake_at)
+    SELECT DISTINCT p.task_uuid, p.named_task_uuid, p.priority, p.created_at, p.failed, p.lease_until,
+           CASE WHEN p.lease_until > this_moment THEN p.lease_until END
+      FROM present p
+     ORDER BY p.task_uuid
+    ON CONFLICT (task_uuid) DO UPDATE
+       SET named_task_uuid = excluded.named_task_uuid,
+           priority = excluded.priority,
+           created_at = excluded.created_at,
+           failed = excluded.failed,
+           lease_until = excluded.lease_until,
+           wake_at = CASE WHEN q.lease_until IS DISTINCT FROM excluded.lease_until OR q.failed <> excluded.failed
+                          THEN nullif(greatest(excluded.lease_until, q.start_at, this_moment), this_moment)
+                          ELSE q.wake_at END
+     WHERE (q.named_task_uuid, q.priority, q.created_at, q.failed)
+               <> (excluded.named_task_uuid, excluded.priority, excluded.created_at, excluded.failed)
+        OR q.lease_until IS DISTINCT FROM excluded.lease_until;
+END
+$tasker$;
+
+-- When each of these tasks next has something to do, exactly: called by those who found that one has nothing now. Where
+-- somebody is about to make a step available, or the snapshot is older than the lock, the task stays awake.
+CREATE FUNCTION {schema}.tasker_ready_set_settle(task_uuids uuid[]) RETURNS void
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET jit = off
+SET enable_seqscan = off
+SET enable_nestloop = on
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $tasker$
+DECLARE
+    this_moment CONSTANT timestamp := clock_timestamp() AT TIME ZONE 'UTC';
+    held uuid[];
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RETURN;
+    END IF;
+    held := ARRAY(SELECT q.task_uuid
+                    FROM {schema}.tasker_task_queue q
+                   WHERE q.task_uuid = ANY (task_uuids)
+                   ORDER BY q.task_uuid
+                     FOR UPDATE SKIP LOCKED);
+
+    UPDATE {schema}.tasker_task_queue q
+       SET wake_at = w.wake_at
+      FROM (SELECT o.task_uuid,
+                   nullif(greatest(coalesce((SELECT r.available_at
+                                               FROM {schema}.tasker_step_readiness r
+                                              WHERE r.task_uuid = o.task_uuid AND r.available_at IS NOT NULL
+                                              ORDER BY r.available_at
+                                              LIMIT 1), 'infinity'),
+                                   o.lease_until, o.start_at, this_moment), this_moment) AS wake_at
+              FROM unnest(held) AS i (task_uuid)
+              JOIN {schema}.tasker_task_queue o ON o.task_uuid = i.task_uuid) w
+     WHERE q.task_uuid = w.task_uuid
+       AND q.wake_at IS DISTINCT FROM w.wake_at;
+END
+$tasker$;
+
+-- Edges from these steps to those have come, or (recount) also gone. The parents' rows are written, not only locked, so
+-- that a completion under an older snapshot fails. Where all are new, what they add is added: counting all parents of a
+-- wide join again for each of its edges takes quadratic time.
+CREATE FUNCTION {schema}.tasker_ready_set_follow_edges(from_uuids uuid[], to_uuids uuid[], recount boolean) RETURNS void
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET jit = off
+SET enable_seqscan = off
+SET enable_nestloop = on
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $tasker$
+DECLARE
+    task_uuids uuid[];
+    moments timestamp[];
+BEGIN
+    PERFORM
+       FROM {schema}.tasker_step_readiness r
+      WHERE r.workflow_step_uuid = ANY (from_uuids || to_uuids)
+      ORDER BY r.workflow_step_uuid
+        FOR NO KEY UPDATE;
+
+    UPDATE {schema}.tasker_step_readiness r
+       SET done = r.done
+      FROM (SELECT DISTINCT i.step_uuid FROM unnest(from_uuids) AS i (step_uuid)) p
+     WHERE r.workflow_step_uuid = p.step_uuid;
+
+    IF NOT recount THEN
+        UPDATE {schema}.tasker_step_readiness r
+           SET remaining_parents = r.remaining_parents + c.more
+          FROM (SELECT n.to_uuid, count(*)::integer AS more
+                  FROM (SELECT i.from_uuid, i.to_uuid, count(*) AS edges
+                          FROM unnest(from_uuids, to_uuids) AS i (from_uuid, to_uuid)
+                         GROUP BY i.from_uuid, i.to_uuid) n
+                  JOIN {schema}.tasker_step_readiness p ON p.workflow_step_uuid = n.from_uuid AND NOT p.done
+                 WHERE n.edges = (SELECT count(*)
+                                    FROM {schema}.tasker_workflow_step_edges e
+                                   WHERE e.from_step_uuid = n.from_uuid AND e.to_step_uuid = n.to_uuid)
+                 GROUP BY n.to_uuid) c
+         WHERE r.workflow_step_uuid = c.to_uuid;
+        RETURN;
+    END IF;
+
+    WITH counted AS (
+        UPDATE {schema}.tasker_step_readiness r
+           SET remaining_parents = c.remaining_parents
+          FROM (SELECT i.step_uuid,
+                       (SELECT count(DISTINCT e.from_step_uuid)
+                          FROM {schema}.tasker_workflow_step_edges e
+                          JOIN {schema}.tasker_step_readiness p ON p.workflow_step_uuid = e.from_step_uuid
+                         WHERE e.to_step_uuid = i.step_uuid AND NOT p.done)::integer AS remaining_parents
+                  FROM (SELECT DISTINCT d.step_uuid FROM unnest(to_uuids) AS d (step_uuid)) i) c
+         WHERE r.workflow_step_uuid = c.step_uuid
+           AND r.remaining_parents <> c.remaining_parents
+        RETURNING r.task_uuid, r.available_at
+    )
+    SELECT array_agg(c.task_uuid), array_agg(c.available_at)
+      INTO task_uuids, moments
+      FROM counted c
+     WHERE c.available_at IS NOT NULL;
+    IF task_uuids IS NOT NULL THEN
+        PERFORM {schema}.tasker_ready_set_wake(task_uuids, moments);
+    END IF;
+END
+$tasker$;
+
+-- These steps have come, or gone, or belong to another task now.
+CREATE FUNCTION {schema}.tasker_ready_set_follow_new_steps(step_uuids uuid[]) RETURNS void
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET jit = off
+SET enable_seqscan = off
+SET enable_nestloop = on
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $tasker$
+DECLARE
+    task_uuids uuid[];
+    moments timestamp[];
+BEGIN
+    DELETE FROM {schema}.tasker_step_readiness r
+     USING unnest(step_uuids) AS i (step_uuid)
+     WHERE r.workflow_step_uuid = i.step_uuid
+       AND NOT EXISTS (SELECT FROM {schema}.tasker_workflow_steps s WHERE s.workflow_step_uuid = i.step_uuid);
+
+    WITH come AS (
+        INSERT INTO {schema}.tasker_step_readiness
+               (workflow_step_uuid, task_uuid, remaining_parents, done, startable_at)
+        SELECT DISTINCT a.workflow_step_uuid, a.task_uuid,
+               (SELECT count(DISTINCT e.from_step_uuid)
+                  FROM {schema}.tasker_workflow_step_edges e
+                  JOIN {schema}.tasker_step_readiness p ON p.workflow_step_uuid = e.from_step_uuid
+                 WHERE e.to_step_uuid = a.workflow_step_uuid AND NOT p.done)::integer,
+               a.done, a.startable_at
+          FROM unnest(step_uuids) AS i (step_uuid)
+          JOIN {schema}.tasker_step_availability a ON a.workflow_step_uuid = i.step_uuid
+         ORDER BY a.workflow_step_uuid
+        ON CONFLICT (workflow_step_uuid) DO UPDATE SET task_uuid = excluded.task_uuid
+        RETURNING task_uuid, available_at
+    )
+    SELECT array_agg(c.task_uuid), array_agg(c.available_at)
+      INTO task_uuids, moments
+      FROM come c
+     WHERE c.available_at IS NOT NULL;
+    IF task_uuids IS NOT NULL THEN
+        PERFORM {schema}.tasker_ready_set_wake(task_uuids, moments);
+    END IF;
+END
+$tasker$;

@@ -5,39 +5,32 @@
 
 
 -- ---------------------------------------------------------------------------------------------------------------------
--- tasker_step_readiness_status: what each step waits for; the one place where readiness is written down
+-- tasker_step_availability: when each step can start, its parents aside; the one place where that is written down
 -- ---------------------------------------------------------------------------------------------------------------------
 
--- A row costs one look at the step's own history and one at its parents', so a query that names tasks or steps pays for
--- those only. "Now" is the start of the transaction, in UTC whatever the session's time zone. States are subqueries:
--- joins were planned as hashes of whole tables, once for each step or task, where statistics lack.
+-- A row costs one look at the step's own history. "Now" does not come into it. States are subqueries: joins were planned
+-- as hashes of whole tables, once for each step or task, where statistics lack.
 --
 -- Waits: the requested backoff counts from the last start, the other from the newest failure: min(2^attempts, 30) s,
 -- with 1 for attempts that were never counted. The exponent is cut before it is raised, so nothing overflows. The other
 -- wait ends when the attempts begin anew, as a current history row of event reset or retry and attempts of 0 tell.
-CREATE VIEW {schema}.tasker_step_readiness_status AS
+CREATE VIEW {schema}.tasker_step_availability AS
 SELECT s.workflow_step_uuid,
        s.task_uuid,
        s.named_step_uuid,
-       ns.name::text AS name,
        c.state AS current_state,
-       p.total_parents = p.completed_parents AS dependencies_satisfied,
+       c.state IN ('complete', 'resolved_manually') AS done,
        e.eligible AS retry_eligible,
-       c.state IN ('pending', 'error') AND NOT s.processed AND NOT s.in_process
-           AND p.total_parents = p.completed_parents
-           AND e.eligible
-           AND (w.next_retry_at IS NULL OR w.next_retry_at <= (now() AT TIME ZONE 'UTC')) AS ready_for_execution,
        f.last_failure_at,
        w.next_retry_at,
-       p.total_parents,
-       p.completed_parents,
+       CASE WHEN c.state IN ('pending', 'error') AND NOT s.processed AND NOT s.in_process AND e.eligible
+            THEN coalesce(w.next_retry_at, '-infinity') END AS startable_at,
        coalesce(s.attempts, 0) AS attempts,
        coalesce(s.retry_limit, 3) AS retry_limit,
        s.backoff_request_seconds,
        s.last_attempted_at::timestamp AS last_attempted_at,
        coalesce(s.backoff_request_seconds, b.seconds::integer) AS effective_backoff_seconds
   FROM {schema}.tasker_workflow_steps s
-  JOIN {schema}.tasker_named_steps ns ON ns.named_step_uuid = s.named_step_uuid
  CROSS JOIN LATERAL (
        SELECT coalesce((SELECT t.to_state
                           FROM {schema}.tasker_workflow_step_transitions t
@@ -59,7 +52,37 @@ SELECT s.workflow_step_uuid,
                                    FROM {schema}.tasker_workflow_step_transitions t
                                   WHERE t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent)
                                  IN ('reset', 'retry') THEN NULL
-                            ELSE f.last_failure_at + b.seconds * interval '1 second' END)::timestamp AS next_retry_at) w
+                            ELSE f.last_failure_at + b.seconds * interval '1 second' END)::timestamp AS next_retry_at
+       ) w;
+
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- tasker_step_readiness_status: what each step waits for
+-- ---------------------------------------------------------------------------------------------------------------------
+
+-- A row costs what tasker_step_availability says and one look at the step's parents, so a query that names tasks or steps
+-- pays for those only. "Now" is the start of the transaction, in UTC whatever the session's time zone.
+CREATE VIEW {schema}.tasker_step_readiness_status AS
+SELECT a.workflow_step_uuid,
+       a.task_uuid,
+       a.named_step_uuid,
+       ns.name::text AS name,
+       a.current_state,
+       p.total_parents = p.completed_parents AS dependencies_satisfied,
+       a.retry_eligible,
+       p.total_parents = p.completed_parents
+           AND coalesce(a.startable_at <= (now() AT TIME ZONE 'UTC'), false) AS ready_for_execution,
+       a.last_failure_at,
+       a.next_retry_at,
+       p.total_parents,
+       p.completed_parents,
+       a.attempts,
+       a.retry_limit,
+       a.backoff_request_seconds,
+       a.last_attempted_at,
+       a.effective_backoff_seconds
+  FROM {schema}.tasker_step_availability a
+  JOIN {schema}.tasker_named_steps ns ON ns.named_step_uuid = a.named_step_uuid
  CROSS JOIN LATERAL (
        SELECT count(DISTINCT g.from_step_uuid)::integer AS total_parents,
               (count(DISTINCT g.from_step_uuid) FILTER (WHERE (
@@ -68,8 +91,7 @@ SELECT s.workflow_step_uuid,
                     WHERE pt.workflow_step_uuid = g.from_step_uuid AND pt.most_recent)
                    IN ('complete', 'resolved_manually')))::integer AS completed_parents
          FROM {schema}.tasker_workflow_step_edges g
-        WHERE g.to_step_uuid = s.workflow_step_uuid) p;
-
+        WHERE g.to_step_uuid = a.workflow_step_uuid) p;
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- tasker_task_execution_contexts: how each task stands, counted over its steps
@@ -134,3 +156,24 @@ SELECT k.task_uuid,
                    ELSE 'waiting_for_dependencies' END AS execution_status,
               c.blocked_steps + c.cancelled_steps > 0
                   AND c.ready_steps + c.in_progress_steps + c.enqueued_steps + c.waiting_steps = 0 AS stuck) x;
+
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- tasker_task_availability: whether each task is over, and until when it is claimed
+-- ---------------------------------------------------------------------------------------------------------------------
+
+-- over: it says complete, or its state ends it. failed: in error, which is no end.
+CREATE VIEW {schema}.tasker_task_availability AS
+SELECT k.task_uuid,
+       k.named_task_uuid,
+       k.priority,
+       k.created_at,
+       k.complete OR c.state IN ('complete', 'cancelled', 'resolved_manually') AS over,
+       c.state = 'error' AS failed,
+       (k.claimed_at + k.claim_timeout_seconds * interval '1 second')::timestamp AS lease_until
+  FROM {schema}.tasker_tasks k
+ CROSS JOIN LATERAL (
+       SELECT coalesce((SELECT t.to_state
+                          FROM {schema}.tasker_task_transitions t
+                         WHERE t.task_uuid = k.task_uuid AND t.most_recent), 'pending')::text AS state
+       OFFSET 0) c;
