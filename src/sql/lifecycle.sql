@@ -380,10 +380,10 @@ SELECT k.task_uuid IS NOT NULL AS found,
 
 -- Around writes that say themselves what they change in the ready set (0001_ready_set.sql); its triggers step aside.
 -- name: workflow_step_apply__followed runs none ()
-SELECT set_config('tasker.followed', 'on', true);
+SELECT FROM set_config('tasker.followed', 'on', true);
 
 -- name: workflow_step_apply__follow runs none (workflow_step_uuids uuid[])
-SELECT {schema}.tasker_ready_set_follow_steps($1), set_config('tasker.followed', 'off', true);
+SELECT FROM {schema}.tasker_ready_set_follow_steps($1), set_config('tasker.followed', 'off', true);
 
 -- name: task_apply__follow runs none (task_uuids uuid[])
-SELECT {schema}.tasker_ready_set_follow_tasks($1), set_config('tasker.followed', 'off', true);
+SELECT FROM {schema}.tasker_ready_set_follow_tasks($1), set_config('tasker.followed', 'off', true);

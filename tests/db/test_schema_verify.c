@@ -53,10 +53,8 @@ static const change changes[] = {
      " LANGUAGE sql AS 'SELECT false'",
      TASKER_SEVERITY_DAMAGE, "function release_task_claim(p_task_uuid uuid, p_orchestrator_id character varying)",
      "tasker_tasks", "SELECT false"},
-    {"ALTER FUNCTION claim_ready_tasks(varchar, integer, varchar) RESET search_path", TASKER_SEVERITY_DAMAGE,
-     "function claim_ready_tasks(p_orchestrator_id character varying, p_limit integer, p_namespace_filter character"
-     " varying)",
-     "search_path", "SKIP LOCKED"},
+    {"ALTER FUNCTION tasker_ready_set_settle(uuid[]) RESET search_path", TASKER_SEVERITY_DAMAGE,
+     "function tasker_ready_set_settle(task_uuids uuid[])", "search_path", "SKIP LOCKED"},
     {"DROP TABLE tasker_dependent_system_object_maps", TASKER_SEVERITY_DAMAGE,
      "table tasker_dependent_system_object_maps", "table", NULL},
     {"ALTER TABLE tasker_task_annotations SET UNLOGGED", TASKER_SEVERITY_DAMAGE, "table tasker_task_annotations",
