@@ -16,6 +16,7 @@
 #include "lease.h"
 #include "lifecycle.h"
 #include "message.h"
+#include "listener.h"
 #include "named_step.h"
 #include "named_task.h"
 #include "named_tasks_named_step.h"

@@ -62,6 +62,21 @@ static tasker_status pool_another(tasker_db *db, world *w)
     return status;
 }
 
+static tasker_status listen_too(tasker_db *db, world *w)
+{
+    static const tasker_text queue = TASKER_TEXT("faults");
+    tasker_listener *listener = NULL;
+    tasker_error error;
+    (void)db;
+    tasker_listener_options options = {.queue_names = &queue, .queue_name_count = 1, .ready_tasks = true};
+    tasker_status status = tasker_listener_open(T(w->f->conninfo), NULL, &options, &error, &listener);
+    assert_int_equal(error.status, status);
+    if (status == TASKER_OK)
+        status = tasker_listener_wait(listener, 5);
+    tasker_listener_close(listener);
+    return status;
+}
+
 static tasker_status install_another(tasker_db *db, world *w)
 {
     tasker_db *another = NULL;
@@ -317,11 +332,10 @@ const victim fault_writers[] = {WRITES(WRITER){"define", define, .writes = true}
                                 {"commit", commit, .writes = true},
                                 {"savepoints", savepoints, .writes = true},
                                 {"pipeline", queue, .writes = true, .aside = true}};
-const victim fault_others[] = {{"open", open_another, .aside = true},
-                               {"wrap", wrap_another, .aside = true},
-                               {"pool", pool_another, .aside = true},
-                               {"dump", dump, .aside = true},
-                               {"install", install_another, .writes = true, .aside = true}};
+const victim fault_others[] = {
+    {"open", open_another, .aside = true}, {"wrap", wrap_another, .aside = true},
+    {"pool", pool_another, .aside = true}, {"listen", listen_too, .aside = true},
+    {"dump", dump, .aside = true},         {"install", install_another, .writes = true, .aside = true}};
 const size_t fault_reader_count = COUNT(fault_readers);
 const size_t fault_writer_count = COUNT(fault_writers);
 const size_t fault_other_count = COUNT(fault_others);
