@@ -213,7 +213,7 @@ static void test_signs_of_life(void **state)
 
 /* ---- a server that refuses ---- */
 
-/* An error comes in one piece and its end in another: it is not forgotten in between. */
+/* The first error is told, and the link is given up: half of the channels would be worse than none. */
 static void test_refused(void **state)
 {
     fixture *f = *state;
