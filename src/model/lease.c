@@ -3,6 +3,7 @@
 #include "tasker/lease.h"
 #include "model/move.h"
 #include "statements.h"
+#include "value/state.h"
 #include "value/text.h"
 
 static const tkr_column columns[] = {
@@ -25,9 +26,11 @@ const tkr_entity tkr_entity_lease = {"lease", sizeof(tasker_lease), columns};
 
 static void add_take(tkr_call *call, tkr_move *m)
 {
-    static const tasker_text startable[] = {TASKER_TEXT("pending"), TASKER_TEXT("enqueued"), TASKER_TEXT("error")};
-    tkr_add_workflow_step_apply__start_tasks(call, m->keys, m->count, m->others, m->count, m->ids, m->count, startable,
-                                             3, NULL, m->change.actor);
+    tasker_text sources[2 * TKR_STATES]; /* from error by way of pending */
+    size_t source_count = tkr_state_sources(true, TASKER_EVENT_START, sources);
+    source_count += tkr_state_sources(true, TASKER_EVENT_RETRY, sources + source_count);
+    tkr_add_workflow_step_apply__start_tasks(call, m->keys, m->count, m->others, m->count, m->ids, m->count, sources,
+                                             source_count, NULL, m->change.actor);
     m->answer = call->part_count;
     tkr_add_lease_take_steps(call, m->keys, m->count, m->ids, m->count, m->others + m->count, m->count,
                              m->change.actor);
@@ -54,8 +57,9 @@ static tasker_status collect_leases(tkr_call *call, tkr_move *m)
 /* Whoever lost the race finds the step under way, or past that: both are a lost race here. */
 static tasker_status judge_take(tkr_move *m, size_t i, const tkr_look *look)
 {
-    bool startable = look->to_state == TASKER_STATE_PENDING || look->to_state == TASKER_STATE_ENQUEUED ||
-                     look->to_state == TASKER_STATE_ERROR || look->to_state == TASKER_STATE_NONE;
+    bool startable = look->to_state == TASKER_STATE_NONE ||
+                     tkr_state_guard(true, look->to_state, TASKER_EVENT_START) != TKR_NO_ARROW ||
+                     tkr_state_guard(true, look->to_state, TASKER_EVENT_RETRY) != TKR_NO_ARROW;
     if (look->found && look->own_state == TASKER_STATE_IN_PROGRESS)
         return tasker_uuid_equal(&look->transition_uuid, &m->ids[i]) ? TASKER_OK : TASKER_CONFLICT;
     if (look->found && look->own_state == TASKER_STATE_NONE && !startable)

@@ -4,6 +4,7 @@
 #include "model/move.h"
 #include "statements.h"
 #include "tasker/lease.h"
+#include "value/state.h"
 
 /* lease is the first member of both item structs. */
 static const tasker_lease *lease_of(const void *items, size_t stride, size_t i)
@@ -19,8 +20,7 @@ static tasker_status judge(tkr_move *m, size_t i, const tkr_look *look)
     (void)i;
     if (!look->found)
         return TASKER_NOT_FOUND;
-    tasker_state closed = m->event == TASKER_EVENT_COMPLETE ? TASKER_STATE_COMPLETE : TASKER_STATE_ERROR;
-    return look->own_state == closed ? TASKER_OK : TASKER_CONFLICT;
+    return look->own_state == tkr_state_target(true, m->event) ? TASKER_OK : TASKER_CONFLICT;
 }
 
 /* The move with step keys, the leases' closing keys, and their tokens; NULL: the call is refused, or empty. */

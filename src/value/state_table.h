@@ -5,7 +5,7 @@
  * src/value/state.c makes its tables of these lines; tools/states.py makes the lists of states that the statements use,
  * the diagrams and tables of docs/states.md and the legal pairs of tests/db/support/invariants.sql. What is in the
  * database already cannot be made of them: the CHECK constraints and views of the migrations are held against them by
- * tests/db/test_state_table.c, which walks every line as well.
+ * tests/db/test_state_table.c. tests/db/test_state_ways.c walks every line.
  *
  * Whoever includes this defines the macros it reads; the others are empty. One entry is one line.
  */

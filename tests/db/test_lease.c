@@ -84,27 +84,6 @@ static void test_take_without_context(void **state)
     tasker_free(leases);
 }
 
-/* What a step may be in when somebody wants to take it; a step past that was somebody else's. */
-static void test_take_from_every_state(void **state)
-{
-    static const struct {
-        tasker_state from;
-        tasker_status status;
-    } cells[] = {
-        {TASKER_STATE_PENDING, TASKER_OK},           {TASKER_STATE_ENQUEUED, TASKER_OK},
-        {TASKER_STATE_IN_PROGRESS, TASKER_CONFLICT}, {TASKER_STATE_COMPLETE, TASKER_CONFLICT},
-        {TASKER_STATE_CANCELLED, TASKER_CONFLICT},   {TASKER_STATE_RESOLVED_MANUALLY, TASKER_CONFLICT},
-    };
-    fixture *f = *state;
-    for (size_t i = 0; i < COUNT(cells); i++) {
-        made_flow flow = make_flow(f->db, "a", "");
-        bring_step(f->db, flow.steps[0], cells[i].from);
-        const tasker_leases *leases = take_step(f->db, flow.steps[0], cells[i].status);
-        assert_int_equal(leases != NULL, cells[i].status == TASKER_OK);
-        tasker_free(leases);
-    }
-}
-
 static void test_take_is_guarded(void **state)
 {
     static const tasker_state closed[] = {TASKER_STATE_ERROR, TASKER_STATE_CANCELLED};
@@ -339,7 +318,6 @@ int main(void)
         cmocka_unit_test(test_rebuilt_lease),
         cmocka_unit_test(test_take_delivers_what_a_handler_needs),
         cmocka_unit_test(test_take_without_context),
-        cmocka_unit_test(test_take_from_every_state),
         cmocka_unit_test(test_take_is_guarded),
         cmocka_unit_test(test_arguments),
         cmocka_unit_test(test_results_are_stored_as_given),

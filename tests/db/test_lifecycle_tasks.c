@@ -1,83 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tasker_task_apply: every cell of the task table, what each change writes, the guards; empty and foreign histories. */
+/* tasker_task_apply: times, guards, empty and foreign histories. The table itself: test_state_ways_tasks.c. */
 #include "flow_test.h"
-
-enum { STATES = 8 };
-
-static const tasker_event events[] = {TASKER_EVENT_START,  TASKER_EVENT_COMPLETE, TASKER_EVENT_FAIL,
-                                      TASKER_EVENT_CANCEL, TASKER_EVENT_RESET,    TASKER_EVENT_RESOLVE_MANUALLY};
-
-/* A column for each event above. The state it leads to; NONE has no arrow, the state itself stands there already. */
-static const struct {
-    tasker_state from;
-    const char *to;
-} cells[] = {
-    {TASKER_STATE_PENDING, "i.xc=r"},  {TASKER_STATE_IN_PROGRESS, "=dxc.r"}, {TASKER_STATE_ERROR, "..=cpr"},
-    {TASKER_STATE_COMPLETE, ".=...."}, {TASKER_STATE_CANCELLED, "...=.."},   {TASKER_STATE_RESOLVED_MANUALLY, ".....="},
-};
-
-static tasker_state state_of(char letter)
-{
-    static const char letters[] = "-peidxcr"; /* none pending enqueued in_progress complete(d) error(x) cancelled ... */
-    return (tasker_state)(strchr(letters, letter) - letters);
-}
-
-static void claim(PGconn *conn, tasker_uuid task)
-{
-    tell(conn,
-         "UPDATE tasker_tasks SET claim_id = 'c', claimed_by = 'o', claimed_at = now() AT TIME ZONE 'UTC'"
-         " WHERE task_uuid = '%s'",
-         text_of(task));
-}
-
-static const char *const rows[STATES] = {
-    [TASKER_STATE_PENDING] = "claimed",   [TASKER_STATE_IN_PROGRESS] = "claimed",
-    [TASKER_STATE_COMPLETE] = "complete", [TASKER_STATE_ERROR] = "",
-    [TASKER_STATE_CANCELLED] = "",        [TASKER_STATE_RESOLVED_MANUALLY] = "complete",
-};
-
-/* A task without steps passes all guards. It is claimed; what leaves pending and in_progress ends the claim. */
-static void check_cell(const fixture *f, tasker_state from, tasker_event event, char cell)
-{
-    tasker_db *db = f->db;
-    PGconn *conn = tasker_db_conn(db);
-    made_flow flow = make_flow(db, "", "");
-    claim(conn, flow.task_uuid);
-    bring_task(db, flow.task_uuid, from);
-    assert_string_equal(task_row(conn, flow.task_uuid), rows[from]);
-    char expected[512];
-    snprintf(expected, sizeof expected, "%s", task_history(conn, flow.task_uuid));
-    long sort_key = ask_number(conn, "SELECT max(sort_key) FROM tasker_task_transitions WHERE task_uuid = '%s'",
-                               text_of(flow.task_uuid));
-
-    tasker_outcome outcome = {.attempts = 77};
-    tasker_status status = cell == '.' ? TASKER_INVALID_TRANSITION : cell == '=' ? TASKER_NOOP : TASKER_OK;
-    assert_status(db, tasker_task_apply(db, &flow.task_uuid, 1, event, NULL, &outcome), status);
-    tasker_state to = status == TASKER_OK ? state_of(cell) : from;
-    if (status == TASKER_OK) {
-        expected[strlen(expected) - 1] = '\0'; /* the star goes to the new row */
-        snprintf(expected + strlen(expected), 128, " %s>%s@%ld*", tasker_state_name(from), tasker_state_name(to),
-                 ++sort_key);
-        assert_int_equal(outcome.from_state, from);
-        assert_false(tasker_uuid_is_nil(&outcome.transition_uuid));
-    }
-    assert_string_equal(task_history(conn, flow.task_uuid), expected);
-    assert_string_equal(task_row(conn, flow.task_uuid),
-                        event == TASKER_EVENT_RESET && status == TASKER_OK ? "" : rows[to]);
-    assert_int_equal(outcome.status, status);
-    assert_int_equal(outcome.moved, status == TASKER_OK);
-    assert_int_equal(outcome.to_state, to);
-    assert_int_equal(outcome.task_state, to);
-    assert_int_equal(outcome.sort_key, sort_key);
-    assert_int_equal(outcome.attempts, 0);
-}
-
-static void test_every_cell(void **state)
-{
-    for (size_t i = 0; i < COUNT(cells); i++)
-        for (size_t event = 0; event < COUNT(events); event++)
-            check_cell(*state, cells[i].from, events[event], cells[i].to[event]);
-}
 
 /* The end of a task is when it got there, in the server's time. */
 static void test_completed_at(void **state)
@@ -227,9 +150,9 @@ static void test_sort_keys_of_others(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_cell),      cmocka_unit_test(test_completed_at),
-        cmocka_unit_test(test_guards_on_steps), cmocka_unit_test(test_steps_are_not_touched),
-        cmocka_unit_test(test_no_history),      cmocka_unit_test(test_sort_keys_of_others),
+        cmocka_unit_test(test_completed_at),          cmocka_unit_test(test_guards_on_steps),
+        cmocka_unit_test(test_steps_are_not_touched), cmocka_unit_test(test_no_history),
+        cmocka_unit_test(test_sort_keys_of_others),
     };
     return db_test_run(tests);
 }
