@@ -37,12 +37,21 @@ typedef enum tasker_isolation {
 
 TASKER_SIZE(tasker_isolation, 4);
 
+/* How waiting tasks gain on others when claims are taken; tasker/claim.h says more. */
+typedef enum tasker_ageing {
+    TASKER_AGEING_COMPATIBLE = 0, /* tasker-core's numbers: low priorities age faster and overtake */
+    TASKER_AGEING_MONOTONE = 1    /* a lower priority never overtakes a higher one of the same age */
+} tasker_ageing;
+
+TASKER_SIZE(tasker_ageing, 4);
+
 /* Zero it, set what matters. Borrowed for the call, texts included. */
 typedef struct tasker_db_options {
     tasker_text schema;           /* where the tables are; absent: "public" */
     tasker_text application_name; /* as pg_stat_activity shows it; absent: the connection string's, else "libtasker" */
     int32_t connect_timeout_ms;   /* 0: 10000; -1: none */
     int32_t call_timeout_ms;      /* of each call; 0: 30000; -1: none */
+    tasker_ageing ageing;         /* of claims */
     tasker_limits limits;
     const struct tasker_uuid_source *source; /* tests: clock and entropy of ids; must outlive the handle */
     bool unprepared;                         /* no named statements: for poolers in transaction mode that lose them */

@@ -4,6 +4,7 @@
 #define TASKER_TASKER_H
 
 #include "annotation_type.h"
+#include "claim.h"
 #include "cursor.h"
 #include "dag.h"
 #include "db.h"

@@ -10,6 +10,16 @@
 #include "db/prepared.h"
 #include "tasker/db.h"
 
+enum { TKR_FLOORS = 16 };
+
+/* Where the claims of this handle last found tasks; see model/claim.c. */
+typedef struct tkr_floors {
+    int64_t since_ns;
+    int32_t claims, count;
+    int32_t priorities[TKR_FLOORS];
+    tasker_time created[TKR_FLOORS], claimed;
+} tkr_floors;
+
 struct tasker_db {
     struct pg_conn *conn;
     bool wrapped; /* conn belongs to the caller */
@@ -30,6 +40,8 @@ struct tasker_db {
     struct tasker_uuid_generator *generator; /* NULL: the process-wide one */
 
     tkr_prepared prepared;
+    tasker_ageing ageing;
+    tkr_floors floors;
     uint32_t savepoint_depth;
     tasker_session session;
     tasker_error error; /* of the last call */

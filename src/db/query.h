@@ -6,6 +6,7 @@
 /* Type oids of pg_catalog that parameters and columns use; fixed by PostgreSQL's pg_type.dat. */
 enum {
     TKR_OID_BOOL = 16,
+    TKR_OID_BYTEA = 17,
     TKR_OID_INT8 = 20,
     TKR_OID_INT4 = 23,
     TKR_OID_TEXT = 25,

@@ -161,6 +161,8 @@ static tasker_status check_options(const tasker_db_options *o, tasker_limits *li
         return tkr_error_set(error, TASKER_UNSUPPORTED, "a reserved word of the options is set");
     if (o->connect_timeout_ms < -1 || o->call_timeout_ms < -1)
         return tkr_error_set(error, TASKER_INVALID_ARGUMENT, "a timeout is below -1");
+    if (o->ageing != TASKER_AGEING_COMPATIBLE && o->ageing != TASKER_AGEING_MONOTONE)
+        return tkr_error_set(error, TASKER_UNSUPPORTED, "no such ageing");
     if (!is_text(o->schema, 63) || (o->schema.ptr != NULL && o->schema.len == 0))
         return tkr_error_set(error, TASKER_INVALID_ARGUMENT, "schema is not a name of 1 to 63 bytes of UTF-8");
     if (!is_text(o->application_name, 63))
@@ -193,6 +195,7 @@ static bool fill_handle(tasker_db *db, const tasker_db_options *o)
     db->timeout_ms = db->default_timeout_ms;
     db->require_tls = o->require_tls;
     db->interruptible = o->interruptible;
+    db->ageing = o->ageing;
     db->any_schema = o->any_schema;
     db->prepared.off = o->unprepared;
     db->schema = copy_text(o->schema.ptr != NULL ? o->schema : default_schema);

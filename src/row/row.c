@@ -27,6 +27,8 @@ bool tkr_type_accepts(tkr_type type, uint32_t oid)
         return oid == TKR_OID_JSON || oid == TKR_OID_JSONB;
     case TKR_TIME:
         return oid == TKR_OID_TIMESTAMP;
+    case TKR_UUIDS:
+        return oid == TKR_OID_BYTEA;
     case TKR_ROW:
         return false;
     }
@@ -122,6 +124,9 @@ static inline __attribute__((always_inline)) bool decode_value(tkr_type type, bo
         return true;
     case TKR_STATE:
         return decode_state(bytes, length, to);
+    case TKR_UUIDS:
+        *(tasker_uuids *)to = (tasker_uuids){(size_t)length / 16, (const tasker_uuid *)bytes};
+        return length % 16 == 0;
     case TKR_ROW:
         return false;
     }
@@ -201,6 +206,8 @@ static int decode_column(const batch *b, const tkr_column *c, int i, unsigned ch
         return decode_values(TKR_TEXT, b, c, i, into);
     case TKR_JSON:
         return decode_values(TKR_JSON, b, c, i, into);
+    case TKR_UUIDS:
+        return decode_values(TKR_UUIDS, b, c, i, into);
     case TKR_TIME:
         return decode_values(TKR_TIME, b, c, i, into);
     case TKR_STATE:

@@ -19,7 +19,8 @@ typedef enum tkr_type {
     TKR_JSON,
     TKR_TIME,
     TKR_STATE,
-    TKR_ROW /* a row in a row: its columns stand here, the member points to it */
+    TKR_UUIDS, /* bytea: one uuid behind the other */
+    TKR_ROW    /* a row in a row: its columns stand here, the member points to it */
 } tkr_type;
 
 enum { TKR_NOT_NULL = UINT16_MAX, TKR_ABSENT = UINT16_MAX - 1 }; /* in place of the offset of a has_ flag */
@@ -48,7 +49,8 @@ typedef struct tkr_entity {
              : TKR_TEXT, tasker_json                                                                                   \
              : TKR_JSON, tasker_time                                                                                   \
              : TKR_TIME, tasker_state                                                                                  \
-             : TKR_STATE)
+             : TKR_STATE, tasker_uuids                                                                                 \
+             : TKR_UUIDS)
 #define TKR_ABSENT_TYPE_OF(s, m)                                                                                       \
     _Generic(((s *)0)->m, tasker_text                                                                                  \
              : TKR_TEXT, tasker_json                                                                                   \

@@ -20,6 +20,7 @@ tasker_status tkr_queue_open(tasker_db *db, tkr_queue **out)
     handle->limits = db->limits;
     handle->generator = db->generator;
     handle->schema = db->schema;
+    handle->ageing = db->ageing;
     handle->session.schema_version = db->session.schema_version;
     handle->queue = queue;
     tkr_error_clear(&handle->error);
