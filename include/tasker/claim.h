@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An orchestrator's hold on a task. A claim lasts claim_timeout_seconds of the task from when it was taken or extended,
- * by the server's clock; a claim whose time is over is anybody's to take. Every claim has a token of its own, which is in
- * nobody's hands but its taker's: extend, release and every change made under the claim (member claim of tasker_change)
- * demand it, so two processes that use one name do not share a claim, and who has lost one changes nothing.
+ * An orchestrator's hold on a task. A claim lasts claim_timeout_seconds of the task from when it was taken or
+ * extended, by the server's clock; a claim whose time is over is anybody's to take. Every claim has a token of its
+ * own, which is in nobody's hands but its taker's: extend, release and every change made under the claim (member
+ * claim of tasker_change) demand it, so two processes that use one name do not share a claim, and who has lost one
+ * changes nothing.
  *
  * Tasks are given best first. Two orders, an option of the handle (tasker/db.h):
- *   TASKER_AGEING_COMPATIBLE: tasker-core's computed priority. With age in minutes: priority + age / 5, at most 2 more,
- *     from priority 4 on; below it 3 + age / 3, 2 + age / 2, 1 + age, and 0 + 2 age, all at most 6. So lower priorities
- *     age faster, overtake higher ones on the way, and from ten minutes on all of 0 to 4 are equal.
+ *   TASKER_AGEING_COMPATIBLE: tasker-core's computed priority. With age in minutes: priority + age / 5, at most 2
+ *     more, from priority 4 on; below it 3 + age / 3, 2 + age / 2, 1 + age, and 0 + 2 age, all at most 6. So lower
+ *     priorities age faster, overtake higher ones on the way, and from ten minutes on all of 0 to 4 are equal.
  *   TASKER_AGEING_MONOTONE: priority, as a number from 0 to 10, + age / 5. Age counts alike for all, so which of two
- *     tasks goes first never changes: the higher priority at the same age, and a lower one only if it is more than five
- *     minutes older for each level between them. So nobody waits behind a task that is created more than 50 minutes after
- *     him, whatever arrives.
+ *     tasks goes first never changes: the higher priority at the same age, and a lower one only if it is more than
+ *     five minutes older for each level between them. So nobody waits behind a task that is created more than 50
+ *     minutes later, whatever arrives.
  * Equal values go by priority (MONOTONE only), then created_at, then key.
  *
  * A handle that has just taken 16 tasks begins its next claims, for up to two seconds, where the last ones of each
- * priority ended, as long as there are tasks behind it: a task before that place, which somebody has released meanwhile,
- * may have to wait so long. tasker_claim_release of the handle itself ends that at once.
+ * priority ended, as long as there are tasks behind it: a task before that place, which somebody has released
+ * meanwhile, may have to wait so long. tasker_claim_release of the handle itself ends that at once.
  *
  * All need a ready set (a schema that tasker_schema_install made or tasker_schema_adopt adopted), else UNSUPPORTED.
  */
@@ -68,10 +69,10 @@ typedef struct tasker_claim_filter {
 } tasker_claim_filter;
 
 /*
- * Claims up to limit tasks that are pending or in progress and have a step that can start; with what can start, in one
- * round trip. Best first; none: OK with an empty list, yours. Tasks that others are just working on are passed over. After
- * IN_DOUBT claim again: what was claimed and not told runs out by itself, and each try has tokens of its own.
- * Inside a transaction of yours the claim counts from the call, not from the commit: keep it short.
+ * Claims up to limit tasks that are pending or in progress and have a step that can start; with what can start, in
+ * one round trip. Best first; none: OK with an empty list, yours. Tasks that others are just working on are passed
+ * over. After IN_DOUBT claim again: what was claimed and not told runs out by itself, and each try has tokens of its
+ * own. Inside a transaction of yours the claim counts from the call, not from the commit: keep it short.
  * INVALID_ARGUMENT: orchestrator missing, limit negative. LIMIT_EXCEEDED: more than limits.rows.
  */
 TASKER_CALL tasker_claim_take(tasker_db *db, const tasker_claim_options *options, const tasker_claims **out);
@@ -89,8 +90,8 @@ TASKER_CALL tasker_claim_release(tasker_db *db, const tasker_claim *const *claim
                                  tasker_outcome *outcomes);
 
 /*
- * Looks, claims nothing. All of what the filter's three flags say, and with none of them all that any of them would say.
- * Orders OLDEST and NEWEST of the task's key. computed_priority and the ready steps are of now.
+ * Looks, claims nothing. All of what the filter's three flags say, and with none of them all that any of them would
+ * say. Orders OLDEST and NEWEST of the task's key. computed_priority and the ready steps are of now.
  */
 TASKER_CALL tasker_claim_query(tasker_db *db, const tasker_claim_filter *filter, const tasker_page *page,
                                const tasker_claims **out);
