@@ -134,7 +134,7 @@ static bool is_set(const char *name)
     return value != NULL && value[0] != '\0' && strcmp(value, "0") != 0;
 }
 
-static char *read_file(const char *path)
+char *db_test_read_file(const char *path)
 {
     FILE *file = fopen(path, "rb");
     assert_non_null(file);
@@ -155,7 +155,7 @@ static void install(const fixture *f)
 
 static void install_foreign(const fixture *f)
 {
-    char *sql = read_file(TASKER_TEST_FOREIGN_SCHEMA);
+    char *sql = db_test_read_file(TASKER_TEST_FOREIGN_SCHEMA);
     db_test_exec(f, sql);
     free(sql);
 }
@@ -195,7 +195,7 @@ static void wait_for_sessions(const fixture *f)
 
 static PGresult *ask_invariants(PGconn *conn)
 {
-    char *sql = read_file(TASKER_TEST_INVARIANTS);
+    char *sql = db_test_read_file(TASKER_TEST_INVARIANTS);
     PGresult *result = PQexec(conn, sql);
     free(sql);
     if (PQresultStatus(result) != PGRES_TUPLES_OK)
