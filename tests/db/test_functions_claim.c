@@ -212,6 +212,22 @@ static void test_claims(void **state)
     tell(conn, "COMMIT");
 }
 
+/* A claim that is over at once, which only other programs' tables allow, does not use up the limit twice. */
+static void test_claim_without_time(void **state)
+{
+    fixture *f = *state;
+    PGconn *conn = begin_with_nothing(f);
+    assert_status(f->db, tasker_db_begin(f->db, NULL), TASKER_OK);
+    tell(conn, "ALTER TABLE tasker_tasks DROP CONSTRAINT chk_tasks_claim_timeout_seconds");
+    made_flow first = make_old(f->db, 9, 0), busy = make_old(f->db, 8, 0), last = make_old(f->db, 7, 0);
+    tell(conn, "UPDATE tasker_tasks SET claim_timeout_seconds = -1 WHERE task_uuid = '%s'", text_of(first.task_uuid));
+    bring_step(f->db, busy.steps[0], TASKER_STATE_IN_PROGRESS); /* which a claim finds out only when it looks at it */
+    assert_string_equal(ask(conn, "SELECT string_agg(task_uuid::text, ' ') FROM claim_ready_tasks('me', 2)"),
+                        ask(conn, "SELECT '%s %s'", text_of(first.task_uuid), text_of(last.task_uuid)));
+    assert_string_equal(claim_one(conn), text_of(first.task_uuid));
+    assert_status(f->db, tasker_db_rollback(f->db), TASKER_OK);
+}
+
 /* ---- arguments ---- */
 
 /* The error of a statement that fails. */
@@ -335,13 +351,10 @@ static void test_race(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_computed_priority),
-        cmocka_unit_test(test_order),
-        cmocka_unit_test(test_what_is_left_out),
-        cmocka_unit_test(test_claims),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_locked_rows),
-        cmocka_unit_test(test_race),
+        cmocka_unit_test(test_computed_priority),  cmocka_unit_test(test_order),
+        cmocka_unit_test(test_what_is_left_out),   cmocka_unit_test(test_claims),
+        cmocka_unit_test(test_claim_without_time), cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_locked_rows),        cmocka_unit_test(test_race),
     };
     return db_test_run(tests);
 }

@@ -67,6 +67,7 @@ BEGIN
                        FROM {schema}.tasker_task_queue q
                       WHERE q.wake_at < 'infinity' AND q.wake_at <= this_moment
                         AND q.wake_at >= coalesce(due_since, '-infinity')
+                        AND q.task_uuid <> ALL (taken) -- with a time limit of 0, which tasker-core's tables allow
                       ORDER BY q.wake_at
                       LIMIT 200
                         FOR NO KEY UPDATE SKIP LOCKED);
