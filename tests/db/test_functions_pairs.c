@@ -103,6 +103,7 @@ static void test_pairs(void **state)
     tell(conn, "SET LOCAL TimeZone TO 'America/St_Johns'");
     for (size_t i = 0; i < COUNT(pairs); i++)
         assert_same(conn, pairs[i][0], pairs[i][1]);
+    assert_int_equal(ask_number(conn, "SELECT count(*) FROM tasker_ready_set_differences()"), 0);
     assert_status(f->db, tasker_db_rollback(f->db), TASKER_OK);
 }
 
