@@ -26,7 +26,7 @@ def parameter(text):
 def literal(text):
     return '\n'.join('    "' + s.replace('\\', '\\\\').replace('"', '\\"') + '\\n"' for s in text.strip().split('\n'))
 
-parts, rows, adds, types, scripts = {'schema': lambda _: '{schema}'}, [], [], [], []
+parts, rows, adds, types, scripts = {m: lambda _, m=m: '{%s}' % m for m in ('schema', 'queue_schema')}, [], [], [], []
 for file in FILES:
     text, profile = file.read_text(), (file.stem.split('.') + [''])[1]
     if file.parent.name == 'migrations':

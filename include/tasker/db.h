@@ -45,6 +45,16 @@ typedef enum tasker_ageing {
 
 TASKER_SIZE(tasker_ageing, 4);
 
+/* What tasker/queue.h works with. */
+typedef enum tasker_queue_backend {
+    TASKER_QUEUE_BACKEND_DETECT = 0, /* the database setting tasker.queue_backend, else the one that can be used */
+    TASKER_QUEUE_BACKEND_PGMQ = 1,
+    TASKER_QUEUE_BACKEND_OWN = 2, /* the schema tasker_queue */
+    TASKER_QUEUE_BACKEND_NONE = 3
+} tasker_queue_backend;
+
+TASKER_SIZE(tasker_queue_backend, 4);
+
 /* Zero it, set what matters. Borrowed for the call, texts included. */
 typedef struct tasker_db_options {
     tasker_text schema;           /* where the tables are; absent: "public" */
@@ -52,6 +62,7 @@ typedef struct tasker_db_options {
     int32_t connect_timeout_ms;   /* 0: 10000; -1: none */
     int32_t call_timeout_ms;      /* of each call; 0: 30000; -1: none */
     tasker_ageing ageing;         /* of claims */
+    tasker_queue_backend queue_backend; /* looked at when the link is made, missed only by calls of tasker/queue.h */
     tasker_limits limits;
     const struct tasker_uuid_source *source; /* tests: clock and entropy of ids; must outlive the handle */
     bool unprepared;                         /* no named statements: for poolers in transaction mode that lose them */
@@ -64,14 +75,16 @@ typedef struct tasker_db_options {
 /* What the handle knows about its link; borrowed from the handle, refreshed by each call. */
 typedef struct tasker_session {
     tasker_text schema;
-    int32_t server_version; /* 150004 is 15.4 */
-    int32_t schema_version; /* 0: none of ours */
-    int32_t backend_pid;    /* meaningless behind a pooler */
-    bool usable;            /* not lost, not tainted */
+    int32_t server_version;             /* 150004 is 15.4 */
+    int32_t schema_version;             /* 0: none of ours */
+    int32_t backend_pid;                /* meaningless behind a pooler */
+    tasker_queue_backend queue_backend; /* PGMQ or OWN; NONE: none can be used, or it is not clear which */
+    bool usable;                        /* not lost, not tainted */
     bool in_transaction;
     bool transaction_failed; /* only rollback, or rollback to a savepoint, is possible */
     bool tls;
     bool unprepared;         /* asked for, or fallen back to because a pooler lost statements */
+    bool queue_headers;      /* messages may have headers */
     bool synchronous_commit; /* false: a server crash may lose acknowledged writes */
 } tasker_session;
 

@@ -25,7 +25,7 @@ TASKER_SIZE(tasker_schema_profile, 4);
 /* Zero it, set what matters. NULL instead: all zero. */
 typedef struct tasker_schema_options {
     tasker_schema_profile profile;
-    bool without_queue;     /* leave the queue's tables out; this version has none, so both are the same */
+    bool without_queue;     /* leave out the schema tasker_queue: pgmq is there, or no queue is wanted */
     int32_t target_version; /* 0: the newest that this library has */
     uint64_t reserved[4];
 } tasker_schema_options;
@@ -34,10 +34,14 @@ typedef struct tasker_schema_options {
  * Installs the schema, or upgrades it. Each version is one transaction that takes an advisory lock first, so it may
  * be raced by other installers and killed at any moment: a version is there completely or not at all.
  *
+ * With it comes the schema tasker_queue for tasker/queue.h, which all schemas of a database share, unless it is there
+ * or without_queue is set; a later install without that option adds it. Making it needs the right to create schemas.
+ *
  * OK: installed. NOOP: it was there already. BUSY: a transaction is open. UNSUPPORTED: no such version or profile, or
  * another profile is installed. INVALID_ARGUMENT: the schema's name contains "$tasker", which the scripts use
  * themselves. SCHEMA_MISMATCH: a newer version is installed, or tables of another program stand there that have to be
- * adopted. DENIED: the role may not create in the schema. IN_DOUBT: install again, it answers what is true.
+ * adopted, or another program's schema tasker_queue. DENIED: the role may not create in the schema. IN_DOUBT: install
+ * again, it answers what is true.
  */
 TASKER_CALL tasker_schema_install(tasker_db *db, const tasker_schema_options *options);
 
@@ -47,8 +51,9 @@ TASKER_CALL tasker_schema_version(tasker_db *db, int32_t *out);
 /*
  * Compares the schema with the expected one and lists each object that is missing or different (DAMAGE) and those of
  * our tables or names that are there in addition (NOTE). An empty list: it is as it should be. options NULL: the
- * profile that was installed. What is not compared: rows, privileges, owners, the order of columns, statistics, and
- * the body of uuid_generate_v7, which depends on the server.
+ * profile that was installed. tasker_queue is compared where it is installed, unless without_queue. What is not
+ * compared: rows, privileges, owners, the order of columns, statistics, queues, and the body of uuid_generate_v7, which
+ * depends on the server.
  *
  * The expected schema is made beside the real one, in a transaction that is rolled back. DENIED: the role may not
  * create a schema in this database, or the server is read-only. SCHEMA_MISMATCH: nothing of this library's version is

@@ -23,6 +23,7 @@
 #include "named_tasks_named_step.h"
 #include "pipeline.h"
 #include "pool.h"
+#include "queue.h"
 #include "readiness.h"
 #include "report.h"
 #include "schema.h"

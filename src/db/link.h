@@ -37,6 +37,10 @@ struct tasker_db {
     tasker_limits limits;
     bool require_tls, interruptible, any_schema;
 
+    tasker_queue_backend queue_option;
+    const char *queue_why;   /* there are no queues; NULL: there are */
+    bool queue_notify_table; /* the tables of this schema can keep which queues of pgmq notify */
+
     struct tasker_uuid_generator *generator; /* NULL: the process-wide one */
 
     tkr_prepared prepared;

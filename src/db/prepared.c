@@ -57,13 +57,24 @@ static bool is_known(const tkr_prepared *prepared, const char *name)
     return false;
 }
 
+/* The schema's name goes in last: it may look like the other mark. */
+static char *expand_both(const char *text, const char *schema_quoted, const char *queue_schema, const char *prefix)
+{
+    if (queue_schema == NULL || strstr(text, "{queue_schema}") == NULL)
+        return tkr_expand_schema(text, schema_quoted, prefix);
+    char *with_queue = tkr_expand(text, "{queue_schema}", queue_schema, "");
+    char *expanded = with_queue != NULL ? tkr_expand_schema(with_queue, schema_quoted, prefix) : NULL;
+    free(with_queue);
+    return expanded;
+}
+
 static bool make_entry(tkr_prepared *prepared, tkr_prepared_entry *entry, const tkr_query *query,
                        const char *schema_quoted)
 {
     char prefix[32] = "";
     if (prepared->generation > 0)
         snprintf(prefix, sizeof prefix, "/* %" PRIu32 " */ ", prepared->generation);
-    char *text = tkr_expand_schema(query->text, schema_quoted, prefix);
+    char *text = expand_both(query->text, schema_quoted, prepared->queue_schema, prefix);
     if (text == NULL)
         return false;
     free(entry->text);

@@ -30,8 +30,9 @@ typedef struct tkr_prepared {
     size_t count;
     char (*known)[64]; /* names that were there before this handle came to the session */
     size_t known_count;
-    uint32_t generation; /* the present one; entries of an older one are re-made at their next use */
-    bool off;            /* no named statements */
+    uint32_t generation;      /* the present one; entries of an older one are re-made at their next use */
+    bool off;                 /* no named statements */
+    const char *queue_schema; /* stands for {queue_schema}; NULL: not known yet */
 } tkr_prepared;
 
 /* The entry of query with text and name made; NULL: out of memory. */

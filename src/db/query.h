@@ -37,7 +37,7 @@ typedef enum tkr_access {
 typedef struct tkr_query {
     uint32_t id; /* index into the statement table */
     const char *name;
-    const char *text; /* {schema} stands for the quoted schema name */
+    const char *text; /* {schema} stands for the quoted schema name, {queue_schema} for the queue's */
     const uint32_t *types;
     uint32_t parameter_count;
     tkr_access access;

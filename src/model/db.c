@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "model/handle.h"
 #include "model/schema_text.h"
+#include "model/session.h"
 #include "statements.h"
 #include "tasker/version.h"
 #include "value/error.h"
@@ -19,122 +20,6 @@ typedef struct moment {
 } moment;
 static const tkr_column moment_columns[] = {TKR_COLUMN(moment, now), TKR_END_COLUMNS};
 const tkr_entity tkr_entity_moment = {"moment", sizeof(moment), moment_columns};
-
-typedef struct installed {
-    bool tables, versions, synchronous_commit;
-    tasker_text server_encoding;
-    bool in_recovery;
-} installed;
-static const tkr_column installed_columns[] = {
-    TKR_COLUMN(installed, tables),
-    TKR_COLUMN(installed, versions),
-    TKR_COLUMN(installed, synchronous_commit),
-    TKR_COLUMN(installed, server_encoding),
-    TKR_COLUMN(installed, in_recovery),
-    TKR_END_COLUMNS,
-};
-const tkr_entity tkr_entity_installed = {"installed", sizeof(installed), installed_columns};
-
-typedef struct schema_version {
-    int32_t version;
-} schema_version;
-static const tkr_column version_columns[] = {TKR_COLUMN(schema_version, version), TKR_END_COLUMNS};
-const tkr_entity tkr_entity_schema_version = {"schema_version", sizeof(schema_version), version_columns};
-
-typedef struct prepared_name {
-    tasker_text name;
-} prepared_name;
-static const tkr_column name_columns[] = {TKR_COLUMN(prepared_name, name), TKR_END_COLUMNS};
-const tkr_entity tkr_entity_prepared_name = {"prepared_name", sizeof(prepared_name), name_columns};
-
-/* ---- what is installed ---- */
-
-static tasker_status finish_known(tkr_call *call)
-{
-    for (int i = 0; i < tkr_rows(call, 0); i++) {
-        prepared_name p;
-        tasker_status status = tkr_read_row(call, 0, i, &p);
-        if (status != TASKER_OK)
-            return status;
-        if (!tkr_prepared_know(&call->db->prepared, p.name.ptr))
-            return tkr_error_set(call->error, TASKER_OUT_OF_MEMORY, "out of memory");
-    }
-    return TASKER_OK;
-}
-
-static tasker_status find_known(tasker_db *db)
-{
-    bool off = db->prepared.off;
-    db->prepared.off = true; /* lest the question itself be prepared a second time */
-    tkr_call call = tkr_begin(db);
-    tkr_add_db_wrap__known(&call);
-    tasker_status status = tkr_run(&call, finish_known, NULL);
-    db->prepared.off = off;
-    return status;
-}
-
-static tasker_status check_version(tkr_call *call)
-{
-    tasker_db *db = call->db;
-    schema_version v;
-    tasker_status status = tkr_read_row(call, 0, 0, &v);
-    if (status != TASKER_OK)
-        return status;
-    db->session.schema_version = v.version;
-    if (v.version == TASKER_SCHEMA_VERSION || db->any_schema)
-        return TASKER_OK;
-    return tkr_error_set(
-        call->error, TASKER_SCHEMA_MISMATCH, "schema \"%s\" is at version %d, this library speaks %d: %s", db->schema,
-        v.version, TASKER_SCHEMA_VERSION,
-        v.version < TASKER_SCHEMA_VERSION ? "upgrade the schema (schema install)" : "use a newer library");
-}
-
-static tasker_status check_installed(tkr_call *call)
-{
-    tasker_db *db = call->db;
-    installed found;
-    tasker_status status = tkr_read_row(call, 0, 0, &found);
-    if (status != TASKER_OK)
-        return status;
-    db->session.synchronous_commit = found.synchronous_commit;
-    db->session.schema_version = 0;
-    if (strcmp(found.server_encoding.ptr, "UTF8") != 0)
-        return tkr_error_set(call->error, TASKER_UNSUPPORTED, "the database's encoding is %s, not UTF8",
-                             found.server_encoding.ptr);
-    if (found.versions)
-        return TASKER_AGAIN;
-    if (db->any_schema)
-        return TASKER_OK;
-    return tkr_error_set(call->error, TASKER_SCHEMA_MISMATCH,
-                         found.tables
-                             ? "schema \"%s\" was made by another program: open it as it is (option any_schema) or "
-                               "adopt it first (schema adopt)"
-                             : "schema \"%s\" has no tables of ours: install them first (schema install)",
-                         db->schema);
-}
-
-static tasker_status finish_check(tkr_call *call)
-{
-    if (call->answered[0] == &tkr_statements[TKR_STATEMENT_schema_version])
-        return check_version(call);
-    tasker_status status = check_installed(call);
-    if (status == TASKER_AGAIN)
-        tkr_add_schema_version(call);
-    return status;
-}
-
-/* Two questions, because a table that may be missing can only be named once it is known to be there. */
-static tasker_status check_session(tasker_db *db)
-{
-    tasker_status status = tkr_link_check_server(db);
-    if (status == TASKER_OK && db->wrapped)
-        status = find_known(db);
-    if (status != TASKER_OK)
-        return status;
-    tkr_call call = tkr_begin(db);
-    tkr_add_db_open__find(&call, tasker_text_of(db->schema));
-    return tkr_run(&call, finish_check, NULL);
-}
 
 /* ---- making and freeing ---- */
 
@@ -163,6 +48,8 @@ static tasker_status check_options(const tasker_db_options *o, tasker_limits *li
         return tkr_error_set(error, TASKER_INVALID_ARGUMENT, "a timeout is below -1");
     if (o->ageing != TASKER_AGEING_COMPATIBLE && o->ageing != TASKER_AGEING_MONOTONE)
         return tkr_error_set(error, TASKER_UNSUPPORTED, "no such ageing");
+    if ((uint32_t)o->queue_backend > TASKER_QUEUE_BACKEND_NONE)
+        return tkr_error_set(error, TASKER_UNSUPPORTED, "no such queue_backend");
     if (!is_text(o->schema, 63) || (o->schema.ptr != NULL && o->schema.len == 0))
         return tkr_error_set(error, TASKER_INVALID_ARGUMENT, "schema is not a name of 1 to 63 bytes of UTF-8");
     if (!is_text(o->application_name, 63))
@@ -197,6 +84,7 @@ static bool fill_handle(tasker_db *db, const tasker_db_options *o)
     db->interruptible = o->interruptible;
     db->ageing = o->ageing;
     db->any_schema = o->any_schema;
+    db->queue_option = o->queue_backend;
     db->prepared.off = o->unprepared;
     db->schema = copy_text(o->schema.ptr != NULL ? o->schema : default_schema);
     db->schema_quoted = db->schema != NULL ? tkr_quote_identifier(db->schema) : NULL;
@@ -233,7 +121,7 @@ static tasker_status make_handle(const tasker_db_options *options, tasker_error 
 static tasker_status finish_open(tasker_db *db, tasker_status status, tasker_error *error, tasker_db **out)
 {
     if (status == TASKER_OK)
-        status = check_session(db);
+        status = tkr_session_check(db);
     if (status == TASKER_OK) {
         *out = db;
         return status;
@@ -330,7 +218,7 @@ tasker_status tasker_db_recover(tasker_db *db)
         status = reconnect(db);
     tkr_link_leave(db);
     if (broken && status == TASKER_OK)
-        return check_session(db);
+        return tkr_session_check(db);
     if (open)
         return tasker_db_rollback(db);
     return broken ? status : TASKER_NOOP;
@@ -355,7 +243,7 @@ tasker_status tkr_db_mend(tasker_db *db, tkr_deadline deadline)
     tkr_link_leave(db);
     db->timeout_ms = cut_to(call_ms, deadline);
     if (status == TASKER_OK)
-        status = check_session(db);
+        status = tkr_session_check(db);
     db->timeout_ms = call_ms;
     return status;
 }

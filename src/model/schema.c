@@ -6,16 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include "db/script.h"
+#include "model/session.h"
 #include "statements.h"
 #include "tasker/version.h"
 #include "value/error.h"
 
 typedef struct found_schema {
-    bool tables, versions;
+    bool tables, versions, queue;
 } found_schema;
 static const tkr_column found_columns[] = {
     TKR_COLUMN(found_schema, tables),
     TKR_COLUMN(found_schema, versions),
+    TKR_COLUMN(found_schema, queue),
     TKR_END_COLUMNS,
 };
 const tkr_entity tkr_entity_found_schema = {"found_schema", sizeof(found_schema), found_columns};
@@ -57,7 +59,7 @@ static tasker_status finish_find(tkr_call *call)
     tasker_status status = tkr_read_row(call, 0, 0, &found);
     if (status != TASKER_OK)
         return status;
-    *state = (tkr_schema_state){.tables = found.tables, .versions = found.versions};
+    *state = (tkr_schema_state){.tables = found.tables, .versions = found.versions, .queue = found.queue};
     if (!found.versions)
         return TASKER_OK;
     tkr_add_schema_install__latest(call);
@@ -158,6 +160,13 @@ static tasker_status check_found(tasker_db *db, const tkr_schema_state *found, t
     return TASKER_OK;
 }
 
+/* It was left out when the schema was installed. */
+static tasker_status add_queue(tasker_db *db, int32_t version)
+{
+    tasker_status status = tkr_schema_run(db, "schema_install", tkr_schema_text_queue(version));
+    return status == TASKER_OK ? tasker_db_commit(db) : tkr_schema_end(db, status);
+}
+
 /* The lock comes first and in a statement of its own: what is read after it is what the last holder committed. */
 static tasker_status install_once(tasker_db *db, const tasker_schema_options *o, int32_t version)
 {
@@ -170,8 +179,10 @@ static tasker_status install_once(tasker_db *db, const tasker_schema_options *o,
         status = tkr_schema_find(db, &found);
     if (status == TASKER_OK)
         status = check_found(db, &found, o->profile, version);
+    if (status == TASKER_NOOP && !o->without_queue && !found.queue)
+        return add_queue(db, version);
     if (status == TASKER_OK)
-        status = tkr_schema_run(db, "schema_install", tkr_schema_text(version, o->profile, db->schema_quoted, false));
+        status = tkr_schema_run(db, "schema_install", tkr_schema_text(version, o, db->schema_quoted, false));
     if (status == TASKER_OK)
         status = tasker_db_commit(db);
     else
@@ -200,5 +211,10 @@ tasker_status tasker_schema_install(tasker_db *db, const tasker_schema_options *
         status = install_version(db, o, version);
         installed = installed || status == TASKER_OK;
     }
-    return status == TASKER_NOOP && installed ? TASKER_OK : status;
+    if (!tasker_status_is_done(status) || !installed)
+        return status;
+    /* From now on queues can be used. It is installed, whatever comes of the look. */
+    if (tkr_session_look(db) != TASKER_OK)
+        tkr_error_clear(&db->error);
+    return TASKER_OK;
 }

@@ -5,6 +5,7 @@
 
 typedef struct tkr_schema_state {
     bool tables, versions; /* tables of ours by name, and our version table */
+    bool queue;            /* our schema tasker_queue, which all schemas of a database share */
     int32_t version;       /* 0: none */
     tasker_schema_profile profile;
 } tkr_schema_state;

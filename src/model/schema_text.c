@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "model/queue_backend.h"
 #include "statements.h"
 #include "tasker/version.h"
 #include "value/text.h"
@@ -49,6 +50,15 @@ static char *add_statement(char *text, uint32_t statement, const char *schema_qu
     return add(text, tkr_expand_schema(tkr_statements[statement].query.text, schema_quoted, ""), ";\n\n");
 }
 
+/* Those of the queue speak of no schema but its own. */
+static char *add_queue(char *text, int32_t version, const char *queue_schema)
+{
+    for (const tkr_migration *m = tkr_migrations; m->version != 0; m++)
+        if (m->version == version && strcmp(m->profile, "queue") == 0)
+            text = add(text, tkr_expand(m->text, "{queue_schema}", queue_schema, ""), "\n");
+    return text;
+}
+
 static char *add_migrations(char *text, int32_t version, const char *profile, const char *schema_quoted)
 {
     for (const tkr_migration *m = tkr_migrations; m->version != 0; m++)
@@ -77,20 +87,42 @@ static char *add_record(char *text, int32_t version, const char *profile, const 
     return add(text, piece, ";\n\n");
 }
 
-char *tkr_schema_text(int32_t version, tasker_schema_profile profile, const char *schema_quoted, bool framed)
+static char *add_version(char *text, int32_t version, tasker_schema_profile profile, const char *schema_quoted,
+                         const char *queue_schema)
 {
     const char *name = tkr_schema_profile_name(profile);
-    char *text = strdup("");
-    if (framed) {
-        text = add_statement(text, TKR_STATEMENT_db_begin__read_committed, schema_quoted);
-        text = add_statement(text, TKR_STATEMENT_schema_install__lock, schema_quoted);
-    }
     text = add_statement(text, TKR_STATEMENT_schema_install__path, schema_quoted);
     if (version == 1)
         text = add_statement(text, TKR_STATEMENT_schema_install__schema, schema_quoted);
     text = add_migrations(text, version, "", schema_quoted);
     text = add_migrations(text, version, name, schema_quoted);
+    if (queue_schema != NULL)
+        text = add_queue(text, version, queue_schema);
     text = add_record(text, version, name, schema_quoted);
+    return text;
+}
+
+char *tkr_schema_text_queue(int32_t version)
+{
+    char *text = add_statement(strdup(""), TKR_STATEMENT_schema_install__path, "");
+    return add_queue(text, version, TKR_QUEUE_SCHEMA);
+}
+
+char *tkr_schema_text_beside(int32_t version, tasker_schema_profile profile, const char *schema_quoted,
+                             const char *queue_schema)
+{
+    return add_version(strdup(""), version, profile, schema_quoted, queue_schema);
+}
+
+char *tkr_schema_text(int32_t version, const tasker_schema_options *o, const char *schema_quoted, bool framed)
+{
+    const char *queue_schema = o->without_queue ? NULL : TKR_QUEUE_SCHEMA;
+    char *text = strdup("");
+    if (framed) {
+        text = add_statement(text, TKR_STATEMENT_db_begin__read_committed, schema_quoted);
+        text = add_statement(text, TKR_STATEMENT_schema_install__lock, schema_quoted);
+    }
+    text = add_version(text, version, o->profile, schema_quoted, queue_schema);
     return framed ? add_statement(text, TKR_STATEMENT_db_commit, schema_quoted) : text;
 }
 
@@ -111,11 +143,11 @@ char *tkr_quote_identifier(const char *name)
 
 /* ---- the same for everybody ---- */
 
-static tasker_status dump_versions(tasker_schema_profile profile, int32_t target, const char *quoted, char **out)
+static tasker_status dump_versions(const tasker_schema_options *o, int32_t target, const char *quoted, char **out)
 {
     char *text = strdup("");
     for (int32_t version = 1; version <= target; version++)
-        text = add(text, tkr_schema_text(version, profile, quoted, true), "");
+        text = add(text, tkr_schema_text(version, o, quoted, true), "");
     *out = text;
     return text != NULL ? TASKER_OK : TASKER_OUT_OF_MEMORY;
 }
@@ -150,7 +182,7 @@ tasker_status tasker_schema_dump(tasker_text schema, const tasker_schema_options
         return status;
     char *quoted = tkr_quote_identifier(name);
     int32_t target = o->target_version != 0 ? o->target_version : TASKER_SCHEMA_VERSION;
-    status = quoted != NULL ? dump_versions(o->profile, target, quoted, &text) : TASKER_OUT_OF_MEMORY;
+    status = quoted != NULL ? dump_versions(o, target, quoted, &text) : TASKER_OUT_OF_MEMORY;
     if (status == TASKER_OK)
         status = give_text(text, out);
     free(text);

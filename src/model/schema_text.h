@@ -14,7 +14,14 @@ tasker_status tkr_schema_check(const tasker_schema_options *options, const char 
  * Everything that makes one version, in the order in which it runs; the schema itself comes with the first. framed:
  * with the transaction and the lock around it. malloc'ed; NULL: out of memory.
  */
-char *tkr_schema_text(int32_t version, tasker_schema_profile profile, const char *schema_quoted, bool framed);
+char *tkr_schema_text(int32_t version, const tasker_schema_options *options, const char *schema_quoted, bool framed);
+
+/* The queue's schema alone. */
+char *tkr_schema_text_queue(int32_t version);
+
+/* A version for a comparison: beside the schema, and with the queue's under another name; NULL: without it. */
+char *tkr_schema_text_beside(int32_t version, tasker_schema_profile profile, const char *schema_quoted,
+                             const char *queue_schema);
 
 /* name in double quotes; malloc'ed; NULL: out of memory. */
 char *tkr_quote_identifier(const char *name);

@@ -29,24 +29,31 @@ static tasker_status check_found(tasker_db *db, const tkr_schema_state *found)
                              db->schema, found->version, TASKER_SCHEMA_VERSION);
 }
 
-/* The name must be nobody else's and must not occur in any definition. */
-static tasker_status name_scratch(tasker_db *db, char *name, size_t size)
+typedef struct scratch {
+    char schema[48], queue[48];
+    bool with_queue;
+} scratch;
+
+/* The names must be nobody else's and must not occur in any definition. */
+static tasker_status name_scratch(tasker_db *db, scratch *s)
 {
     tkr_call call = tkr_begin_now(db);
     tasker_uuid id = tkr_key(&call, NULL);
     uint64_t random;
     memcpy(&random, id.bytes + 8, sizeof random);
-    snprintf(name, size, "libtasker_verify_%016" PRIx64, random);
+    snprintf(s->schema, sizeof s->schema, "libtasker_verify_%016" PRIx64, random);
+    snprintf(s->queue, sizeof s->queue, "libtasker_verify_queue_%016" PRIx64, random);
     return tkr_abandon(&call);
 }
 
-static tasker_status make_expected(tasker_db *db, tasker_schema_profile profile, const char *scratch)
+static tasker_status make_expected(tasker_db *db, tasker_schema_profile profile, const scratch *s)
 {
     char quoted[64];
     tasker_status status = TASKER_OK;
-    snprintf(quoted, sizeof quoted, "\"%s\"", scratch);
+    const char *queue = s->with_queue ? s->queue : NULL;
+    snprintf(quoted, sizeof quoted, "\"%s\"", s->schema);
     for (int32_t version = 1; version <= TASKER_SCHEMA_VERSION && status == TASKER_OK; version++)
-        status = tkr_schema_run(db, "schema_verify", tkr_schema_text(version, profile, quoted, false));
+        status = tkr_schema_run(db, "schema_verify", tkr_schema_text_beside(version, profile, quoted, queue));
     if (status != TASKER_DENIED)
         return status;
     char message[sizeof db->error.message];
@@ -65,21 +72,23 @@ static tasker_status set_plain(tasker_db *db)
 static tasker_status compare(tasker_db *db, const tasker_schema_options *options, const tasker_findings **out)
 {
     tkr_schema_state found = {0};
-    char scratch[48];
+    scratch s = {.with_queue = false};
     tasker_status status = tkr_schema_find(db, &found);
     if (status == TASKER_OK)
         status = check_found(db, &found);
+    s.with_queue = found.queue && (options == NULL || !options->without_queue);
     if (status == TASKER_OK)
-        status = name_scratch(db, scratch, sizeof scratch);
+        status = name_scratch(db, &s);
     if (status == TASKER_OK)
-        status = make_expected(db, options != NULL ? options->profile : found.profile, scratch);
+        status = make_expected(db, options != NULL ? options->profile : found.profile, &s);
     if (status == TASKER_OK)
         status = set_plain(db);
     if (status != TASKER_OK)
         return status;
     tkr_call call = tkr_begin_now(db);
     if (call.status == TASKER_OK)
-        tkr_add_schema_verify(&call, tasker_text_of(db->schema), tasker_text_of(scratch));
+        tkr_add_schema_verify(&call, tasker_text_of(db->schema), tasker_text_of(s.schema),
+                              tasker_text_of(s.with_queue ? s.queue : NULL));
     return tkr_list_all(&call, out);
 }
 

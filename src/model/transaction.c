@@ -141,36 +141,64 @@ tasker_status tasker_db_resolve(tasker_db *db, tasker_commit commit, bool *out)
     return status;
 }
 
-/* ---- creates of numbered rows ---- */
+/* ---- numbered rows ---- */
 
-static tasker_status create_and_commit(tasker_db *db, tkr_plain_create create, const void *inputs, size_t count,
-                                       void *out)
+static tasker_status run_and_commit(tasker_db *db, tkr_numbered run, void *context)
 {
     tasker_status status = tasker_db_begin(db, NULL);
-    if (status != TASKER_OK)
-        return status;
-    const void *rows = NULL;
-    status = create(db, inputs, count, out != NULL ? &rows : NULL);
-    if (status != TASKER_OK)
-        return end_failed(db, status);
-    status = tasker_db_commit(db);
-    if (status == TASKER_OK && out != NULL)
-        memcpy(out, &rows, sizeof rows);
+    if (status == TASKER_OK)
+        status = run(db, context);
     else
-        tasker_free(rows);
-    return status;
+        return status;
+    return status == TASKER_OK ? tasker_db_commit(db) : end_failed(db, status);
 }
 
-tasker_status tkr_create_numbered(tasker_db *db, tkr_plain_create create, const void *inputs, size_t count, void *out)
+tasker_status tkr_run_numbered(tasker_db *db, tkr_numbered run, void *context)
 {
     enum { TRIES = 3 }; /* outside of a transaction a call heals what a pooler loses; this one is inside */
     tkr_call call = tkr_begin(db);
     bool plain = call.queue != NULL || (call.status == TASKER_OK && tkr_link_in_transaction(db));
-    tasker_status status = tkr_abandon_for_pointer(&call, out);
+    tasker_status status = tkr_abandon(&call);
     if (plain && status == TASKER_OK)
-        return create(db, inputs, count, out);
+        return run(db, context);
     for (int i = 0; i < TRIES && (i == 0 ? status == TASKER_OK : status == TASKER_RETRY); i++)
-        status = create_and_commit(db, create, inputs, count, out);
+        status = run_and_commit(db, run, context);
+    return status;
+}
+
+typedef struct creation {
+    tkr_plain_create create;
+    const void *inputs, *rows;
+    size_t count;
+    bool wanted;
+} creation;
+
+static tasker_status create(tasker_db *db, void *context)
+{
+    creation *c = context;
+    tasker_free(c->rows);
+    c->rows = NULL;
+    return c->create(db, c->inputs, c->count, c->wanted ? &c->rows : NULL);
+}
+
+static void set_pointer(void *out, const void *value)
+{
+    if (out != NULL)
+        memcpy(out, &value, sizeof value);
+}
+
+/* A queued create gives its rows later, so it gets the caller's own pointer. */
+tasker_status tkr_create_numbered(tasker_db *db, tkr_plain_create plain, const void *inputs, size_t count, void *out)
+{
+    set_pointer(out, NULL);
+    if (db != NULL && db->queue != NULL)
+        return plain(db, inputs, count, out);
+    creation c = {.create = plain, .inputs = inputs, .count = count, .wanted = out != NULL};
+    tasker_status status = tkr_run_numbered(db, create, &c);
+    if (status == TASKER_OK)
+        set_pointer(out, c.rows);
+    else
+        tasker_free(c.rows);
     return status;
 }
 

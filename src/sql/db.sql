@@ -22,13 +22,36 @@ SELECT;
 -- name: db_now reads one moment ()
 SELECT (clock_timestamp() AT TIME ZONE 'UTC')::timestamp AS now;
 
+-- Looked up in the catalog, where a schema without rights is no error.
+-- part: usable_function (n, p: a function that the role may call)
+pg_catalog.pg_proc p
+                  JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace AND has_schema_privilege(n.oid, 'USAGE')
+                   AND has_function_privilege(p.oid, 'EXECUTE')
+
+-- part: pgmq_message (a: columns of its messages)
+SELECT FROM pg_catalog.pg_attribute a
+                 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid AND c.relname = 'message_record'
+                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'pgmq'
+                WHERE NOT a.attisdropped
+
 -- Whether anything of the orchestrator's is there, asked without touching a table that may be missing.
 -- name: db_open__find reads one installed (schema text)
 SELECT to_regclass(format('%I.tasker_tasks', $1)) IS NOT NULL AS tables,
        to_regclass(format('%I.tasker_schema_versions', $1)) IS NOT NULL AS versions,
        current_setting('synchronous_commit') <> 'off' AS synchronous_commit,
        current_setting('server_encoding')::text AS server_encoding,
-       pg_is_in_recovery() AS in_recovery;
+       pg_is_in_recovery() AS in_recovery,
+       EXISTS (SELECT FROM {usable_function} WHERE n.nspname = 'pgmq' AND p.proname = 'send'
+                  AND p.proargtypes = '25 3802 23'::oidvector)
+       AND EXISTS ({pgmq_message} AND a.attname = 'msg_id') AS pgmq,
+       EXISTS ({pgmq_message} AND a.attname = 'headers') AS pgmq_headers,
+       EXISTS (SELECT FROM {usable_function} WHERE n.nspname = 'tasker_queue' AND p.proname = 'version'
+                  AND p.pronargs = 0 AND p.prorettype = 23) AS own_queue,
+       to_regclass(format('%I.tasker_queue_notify', $1)) IS NOT NULL AS queue_notify,
+       current_setting('tasker.queue_backend', true)::text AS queue_setting;
+
+-- name: db_open__queue_version reads one schema_version ()
+SELECT tasker_queue.version() AS version;
 
 -- What an earlier handle on the same connection has left prepared; preparing it again would abort a transaction.
 -- name: db_wrap__known reads many prepared_name ()

@@ -4,7 +4,7 @@
 --
 -- Names are put between $tasker_name$ marks, which no schema name may contain.
 
--- columns: found_schema (tables bool, versions bool)
+-- columns: found_schema (tables bool, versions bool, queue bool)
 -- columns: latest_version (version int4, profile text)
 
 -- Two installers of one schema wait for each other here. Before anything else, so that the next statement sees what
@@ -40,7 +40,11 @@ SELECT EXISTS (SELECT FROM pg_catalog.pg_class c
        EXISTS (SELECT FROM pg_catalog.pg_class c
                  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
                 WHERE n.nspname = $1 AND c.relkind = 'r'
-                  AND c.relname = 'tasker_schema_versions') AS versions;
+                  AND c.relname = 'tasker_schema_versions') AS versions,
+       EXISTS (SELECT FROM pg_catalog.pg_proc p
+                 JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+                WHERE n.nspname = 'tasker_queue' AND p.proname = 'version'
+                  AND p.pronargs = 0 AND p.prorettype = 23) AS queue;
 
 -- name: schema_install__latest reads one latest_version ()
 SELECT {v.latest_version}

@@ -11,12 +11,15 @@ SET LOCAL jit TO off;
 -- definitions name the schema wherever they speak of something in it. In those of scratch that name, which occurs
 -- nowhere else, is replaced by target's: as it stands in double quotes, which our function bodies write, and as the
 -- server writes it. What a sequence gives is told by the sequence's name, because its text quotes the schema once more.
+-- The schema of queues, unless queue_scratch is NULL, is compared in the same way.
 --
 -- Left out: constraints that only say NOT NULL (the column tells), indexes behind constraints (those tell), and all of
 -- uuid_generate_v7 but its type, because it is made from what the server has.
--- name: schema_verify reads many finding (target text, scratch text)
+-- name: schema_verify reads many finding (target text, scratch text, queue_scratch text?)
 WITH sides AS (
-    SELECT n.oid, n.nspname = $2 AS is_expected FROM pg_namespace n WHERE n.nspname IN ($1, $2)
+    SELECT n.oid, n.nspname = $2 OR n.nspname IS NOT DISTINCT FROM $3 AS is_expected
+      FROM pg_namespace n
+     WHERE n.nspname IN ($1, $2, $3) OR $3 IS NOT NULL AND n.nspname = 'tasker_queue'
 ), relations AS (
     SELECT c.*, s.is_expected FROM pg_class c JOIN sides s ON s.oid = c.relnamespace
 ), tables AS (
@@ -94,8 +97,9 @@ WITH sides AS (
       JOIN pg_proc p ON p.pronamespace = s.oid AND p.prokind IN ('f', 'p')
 ), should AS (
     SELECT kind, parent, name,
-           replace(replace(definition, '"' || $2 || '"', '"' || replace($1, '"', '""') || '"'), $2, quote_ident($1))
-               AS definition
+           replace(replace(replace(definition, '"' || $2 || '"', '"' || replace($1, '"', '""') || '"'),
+                           $2, quote_ident($1)),
+                   coalesce($3, $2), 'tasker_queue') AS definition
       FROM objects WHERE is_expected
 ), does AS (
     SELECT kind, parent, name, definition FROM objects WHERE NOT is_expected

@@ -204,6 +204,8 @@ tasker_status tkr_call_conclude(tkr_call *call, tasker_status status)
 {
     if (status == TASKER_OK)
         status = call->finish(call);
+    else if (call->failed != NULL)
+        status = call->failed(call, status);
     if (status == TASKER_AGAIN)
         status = call->status != TASKER_OK ? call->status : TASKER_AGAIN; /* adding the next round may have failed */
     /* An answer that came but cannot be read (no memory, not decodable) leaves a committed write in doubt. */

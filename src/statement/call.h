@@ -60,7 +60,8 @@ struct tkr_call {
     const tkr_statement *answered[TKR_CALL_PARTS];
     tkr_finish finish;
     void *out;
-    void *state;                     /* finish's own, from tkr_keep */
+    void *state;                                                   /* finish's own, from tkr_keep */
+    tasker_status (*failed)(tkr_call *call, tasker_status status); /* NULL, or: says what an error means */
     void (*settled)(tkr_call *call); /* NULL, or: call->status is final, however the call ended */
     const void *held;                /* a result that is not given yet: freed with the call */
     tasker_commit commit;            /* told in the error of a later round */
@@ -157,5 +158,6 @@ void tkr_put_text_array(tkr_call *call, const char *name, const tasker_text *ite
                         bool null);
 void tkr_put_jsonb_array(tkr_call *call, const char *name, const tasker_json *items, size_t count, bool null);
 void tkr_put_int4_array(tkr_call *call, const char *name, const int32_t *items, size_t count, bool null);
+void tkr_put_int8_array(tkr_call *call, const char *name, const int64_t *items, size_t count, bool null);
 void tkr_put_timestamp_array(tkr_call *call, const char *name, const tasker_time *items, size_t count, bool null);
 void tkr_put_bool_array(tkr_call *call, const char *name, const bool *items, size_t count, bool null);

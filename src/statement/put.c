@@ -319,6 +319,16 @@ void tkr_put_int4_array(tkr_call *call, const char *name, const int32_t *items, 
     end_array(call, name, &a);
 }
 
+void tkr_put_int8_array(tkr_call *call, const char *name, const int64_t *items, size_t count, bool null)
+{
+    array a;
+    if (!begin_array(call, name, items, count, null, TKR_OID_INT8, &a))
+        return;
+    for (size_t i = 0; i < count; i++)
+        put_u64(call, (uint64_t)items[i]);
+    end_array(call, name, &a);
+}
+
 void tkr_put_timestamp_array(tkr_call *call, const char *name, const tasker_time *items, size_t count, bool null)
 {
     array a;

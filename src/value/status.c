@@ -39,7 +39,7 @@ enum kind { DONE, TRANSIENT, OTHER };
     X(TAINTED, 55, TRANSIENT, "An earlier call was abandoned on this connection; recover it first.")                   \
     X(FORKED, 56, OTHER, "The handle belongs to the parent process.")                                                  \
     X(SCHEMA_MISMATCH, 60, OTHER, "The database does not have the schema this library needs.")                         \
-    X(NO_QUEUE, 61, OTHER, "The database has no such queue.")                                                          \
+    X(NO_QUEUE, 61, OTHER, "There are no queues that this handle can use.")                                            \
     X(OUT_OF_MEMORY, 70, OTHER, "There is not enough memory.")                                                         \
     X(NO_ENTROPY, 71, OTHER, "The system gives no random bytes.")                                                      \
     X(BAD_CLOCK, 72, OTHER, "The clock shows a time that cannot be used.")                                             \

@@ -181,8 +181,11 @@ bool describe_check(PGconn *conn, const tkr_statement *statement, const nullabil
 {
     check c = {.conn = conn, .statement = statement, .exceptions = exceptions, .why = why};
     why[0] = '\0';
-    char *text = tkr_expand_schema(statement->query.text, "\"public\"", "");
+    char *with_queue = tkr_expand(statement->query.text, "{queue_schema}", "tasker_queue", "");
+    assert_non_null(with_queue);
+    char *text = tkr_expand_schema(with_queue, "\"public\"", "");
     assert_non_null(text);
+    free(with_queue);
     PGresult *described = describe(&c, text), *origins = NULL;
     strip_casts_of_columns(text);
     if (described != NULL)
