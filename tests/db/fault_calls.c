@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fault_calls.h"
 #include <tasker/dag.h>
+#include <tasker/queue.h>
 #include <tasker/report.h>
 
 const void *fault_row;
@@ -201,6 +202,21 @@ static tasker_status fail_it(tasker_db *db, world *w)
     return tasker_lease_fail(db, &failure, 1, w->outcomes);
 }
 
+/* ---- queues: one of the world's, and one for all ---- */
+
+static const tasker_message_input messages[2] = {{.message = some_json}, {.message = some_json, .headers = some_json}};
+static int64_t msg_ids[2];
+#define QUEUE T("faults")
+
+static tasker_status create_queue(tasker_db *db, world *w)
+{
+    char name[48];
+    snprintf(name, sizeof name, "%.40s", w->name);
+    for (char *c = name; *c != '\0'; c++)
+        *c = *c == '-' ? '_' : *c;
+    return tasker_queue_create(db, T(name));
+}
+
 /* ---- plain calls: db and w are there ---- */
 
 #define FLOW(w) (&(w)->flow.task_uuid)
@@ -242,6 +258,8 @@ static tasker_status fail_it(tasker_db *db, world *w)
                      db, &(tasker_step_readiness_filter){.task_uuids = FLOW(w), .task_uuid_count = 1}, OUT))           \
     X(execution, tasker_execution_context_get(db, FLOW(w), OUT))                                                       \
     X(health, tasker_health_get(db, &(tasker_health){0}))                                                              \
+    X(queue_list, tasker_queue_list(db, OUT))                                                                          \
+    X(queue_measure, tasker_queue_measure(db, T(NULL), OUT))                                                           \
     X(metrics, tasker_metrics_get(db, NULL, &(tasker_metrics){0}))                                                     \
     X(slow_steps, tasker_slow_step_list(db, NULL, OUT))                                                                \
     X(slow_tasks, tasker_slow_task_list(db, NULL, OUT))                                                                \
@@ -310,6 +328,11 @@ static tasker_status fail_it(tasker_db *db, world *w)
     X(task_finalize, tasker_task_finalize(db, FLOW(w), 1, NULL, w->outcomes))                                          \
     X(task_prune, tasker_task_transition_prune(db, FLOW(w), 1, &number))                                               \
     X(step_prune, tasker_workflow_step_transition_prune(db, STEPS(w), 1, &number))                                     \
+    X(queue_send, tasker_queue_send(db, QUEUE, messages, 2, 0, msg_ids))                                               \
+    X(queue_read, tasker_queue_read(db, QUEUE, 0, 1, OUT))                                                             \
+    X(queue_pop, tasker_queue_pop(db, QUEUE, 1, OUT))                                                                  \
+    X(queue_delete, tasker_queue_delete(db, QUEUE, &(int64_t){-1}, 1, &truth))                                         \
+    X(queue_purge, tasker_queue_purge(db, QUEUE, &number))                                                             \
     X(workflow_delete, tasker_workflow_delete(db, FLOW(w)))
 
 #define CALL(name, call)                                                                                               \
@@ -330,6 +353,7 @@ const victim fault_writers[] = {WRITES(WRITER){"define", define, .writes = true}
                                 {"lease_complete", complete, .writes = true, .leases = true},
                                 {"lease_fail", fail_it, .writes = true, .leases = true},
                                 {"commit", commit, .writes = true},
+                                {"queue_create", create_queue, .writes = true},
                                 {"savepoints", savepoints, .writes = true},
                                 {"pipeline", queue, .writes = true, .aside = true}};
 const victim fault_others[] = {

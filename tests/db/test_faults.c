@@ -6,6 +6,7 @@
  */
 #include "fault_calls.h"
 #include "faults.h"
+#include <tasker/queue.h>
 
 static world base_of(const fixture *f)
 {
@@ -18,6 +19,7 @@ static world base_of(const fixture *f)
     assert_status(f->db, tasker_named_task_get(f->db, &w.named_task_uuid, &made), TASKER_OK);
     w.task_namespace_uuid = made->task_namespace_uuid;
     tasker_free(made);
+    assert_status(f->db, tasker_queue_create(f->db, tasker_text_of("faults")), TASKER_OK);
     return w;
 }
 
