@@ -79,7 +79,9 @@ static int dump(const request *r)
 
 static int usage(void)
 {
-    fputs("usage: schema install|version|verify|dump CONNINFO [--profile lean|compatible] [--schema NAME]\n", stderr);
+    fputs("usage: schema install|version|verify|dump CONNINFO [--profile lean|compatible] [--schema NAME]"
+          " [--without-queue]\n",
+          stderr);
     return 2;
 }
 
@@ -105,12 +107,16 @@ static bool read_profile(const char *word, request *r)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"profile", required_argument, NULL, 'p'}, {"schema", required_argument, NULL, 's'}, {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"profile", required_argument, NULL, 'p'},
+                                            {"schema", required_argument, NULL, 's'},
+                                            {"without-queue", no_argument, NULL, 'q'},
+                                            {NULL, 0, NULL, 0}};
     request r = {.schema = TASKER_TEXT("public")};
-    for (int option; (option = getopt_long(argc, argv, "p:s:", options, NULL)) != -1;) {
+    for (int option; (option = getopt_long(argc, argv, "p:qs:", options, NULL)) != -1;) {
         if (option == 's')
             r.schema = tasker_text_of(optarg);
+        else if (option == 'q')
+            r.options.without_queue = true;
         else if (option != 'p' || !read_profile(optarg, &r))
             return usage();
     }
