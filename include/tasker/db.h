@@ -24,6 +24,7 @@
 TASKER_BEGIN_DECLS
 
 struct pg_conn; /* libpq's PGconn; its header is not needed */
+struct tasker_hooks;
 struct tasker_uuid_source;
 
 typedef struct tasker_db tasker_db;
@@ -64,7 +65,9 @@ typedef struct tasker_db_options {
     tasker_ageing ageing;         /* of claims */
     tasker_queue_backend queue_backend; /* looked at when the link is made, missed only by calls of tasker/queue.h */
     tasker_limits limits;
+    const struct tasker_hooks *hooks;        /* callbacks, see tasker/hooks.h; NULL: none */
     const struct tasker_uuid_source *source; /* tests: clock and entropy of ids; must outlive the handle */
+    int32_t event_capacity;                  /* state events kept for tasker_db_next_event; 0: none */
     bool unprepared;                         /* no named statements: for poolers in transaction mode that lose them */
     bool require_tls;                        /* refuse any link below sslmode=verify-full */
     bool interruptible;                      /* a signal ends a wait: INTERRUPTED */

@@ -13,6 +13,7 @@
 #include "dependent_system_object_map.h"
 #include "export.h"
 #include "finding.h"
+#include "hooks.h"
 #include "json.h"
 #include "lease.h"
 #include "lifecycle.h"

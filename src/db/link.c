@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "db/deadline.h"
 #include "db/error.h"
+#include "db/hooks.h"
 
 enum { OLDEST_SERVER = 140000 };
 
@@ -94,6 +95,7 @@ tasker_status tkr_link_connect_step(tasker_db *db, tasker_error *error)
     tkr_prepared_reset(&db->prepared);
     db->lost = db->tainted = db->dismissed = false;
     db->savepoint_depth = 0;
+    tkr_hooks_drop(db, 0);
     tkr_link_refresh_session(db);
     return TASKER_OK;
 }

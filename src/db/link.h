@@ -50,6 +50,7 @@ struct tasker_db {
     tasker_session session;
     tasker_error error; /* of the last call */
 
+    struct tkr_hooks *hooks; /* NULL: none */
     struct tkr_queue *queue; /* calls on this handle are queued there; NULL: they run */
 
     pthread_mutex_t cancel_lock; /* over the next two */

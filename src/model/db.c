@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "db/hooks.h"
 #include "model/handle.h"
 #include "model/schema_text.h"
 #include "model/session.h"
@@ -54,6 +55,10 @@ static tasker_status check_options(const tasker_db_options *o, tasker_limits *li
         return tkr_error_set(error, TASKER_INVALID_ARGUMENT, "schema is not a name of 1 to 63 bytes of UTF-8");
     if (!is_text(o->application_name, 63))
         return tkr_error_set(error, TASKER_INVALID_ARGUMENT, "application_name is not UTF-8 of at most 63 bytes");
+    if (o->event_capacity < 0)
+        return tkr_error_set(error, TASKER_INVALID_ARGUMENT, "event_capacity is negative");
+    if (o->hooks != NULL && memcmp(o->hooks->reserved, none, sizeof none) != 0)
+        return tkr_error_set(error, TASKER_UNSUPPORTED, "a reserved word of the hooks is set");
     if (tkr_limits_reserved(&o->limits))
         return tkr_error_set(error, TASKER_UNSUPPORTED, "a reserved word of the limits is set");
     if (!tkr_limits_or_defaults(&o->limits, limits))
@@ -64,6 +69,7 @@ static tasker_status check_options(const tasker_db_options *o, tasker_limits *li
 static void free_handle(tasker_db *db)
 {
     tkr_prepared_free(&db->prepared);
+    tkr_hooks_close(db->hooks);
     free(db->conninfo);
     free(db->application_name);
     free(db->schema);
@@ -89,7 +95,10 @@ static bool fill_handle(tasker_db *db, const tasker_db_options *o)
     db->schema = copy_text(o->schema.ptr != NULL ? o->schema : default_schema);
     db->schema_quoted = db->schema != NULL ? tkr_quote_identifier(db->schema) : NULL;
     db->application_name = o->application_name.ptr != NULL ? copy_text(o->application_name) : NULL;
-    return db->schema_quoted != NULL && (o->application_name.ptr == NULL || db->application_name != NULL);
+    bool hooked = o->hooks != NULL || o->event_capacity > 0;
+    db->hooks = hooked ? tkr_hooks_open(o->hooks, (size_t)o->event_capacity) : NULL;
+    return (db->hooks != NULL || !hooked) && db->schema_quoted != NULL &&
+           (o->application_name.ptr == NULL || db->application_name != NULL);
 }
 
 static tasker_status make_handle(const tasker_db_options *options, tasker_error *error, tasker_db **out)

@@ -110,6 +110,7 @@ static void add_complete(tkr_call *call, finalize *f, bool begin)
     f->decisions = call->part_count;
     tkr_add_task_finalize__look(call, m->keys, m->count, m->ids, m->count);
     tkr_move_end_writes(call, m);
+    tkr_move_listen(call, m);
 }
 
 static void add_block(tkr_call *call, finalize *f)
@@ -122,6 +123,7 @@ static void add_block(tkr_call *call, finalize *f)
     f->decisions = call->part_count;
     tkr_add_task_finalize__look(call, m->keys, m->count, m->ids, m->count);
     tkr_move_end_writes(call, m);
+    tkr_move_listen(call, m);
 }
 
 static tasker_status finish(tkr_call *call)

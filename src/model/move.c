@@ -175,7 +175,7 @@ tasker_status tkr_move_read(tkr_call *call, tkr_move *m, uint32_t answer)
     }
     if (rows == 0)
         tkr_nothing_written(call);
-    return TASKER_OK;
+    return tkr_move_note(call, m);
 }
 
 /* ---- judging ---- */
@@ -311,6 +311,7 @@ static void add_round(tkr_call *call, tkr_move *m)
     m->add(call, m);
     if (!m->wide)
         tkr_move_end_writes(call, m);
+    tkr_move_listen(call, m);
 }
 
 static bool all_moved(const tkr_move *m)
@@ -361,5 +362,7 @@ tasker_status tkr_move_run(tkr_call *call, tkr_move *m, void *out)
 {
     if (call->status == TASKER_OK && m->add != NULL)
         add_round(call, m);
+    else
+        tkr_move_listen(call, m);
     return tkr_run(call, finish, out);
 }

@@ -51,6 +51,8 @@ struct tkr_move {
     void *own; /* the operation's */
     int phase;
     bool begun, judged; /* judged: every item has its verdict */
+    bool listens;       /* each flush also brings what was written, */
+    uint32_t written;   /* in the answer to this statement of it */
 };
 
 /* False: the call is refused, because there are more items than the limits allow. */
@@ -74,8 +76,12 @@ void tkr_move_end_writes(tkr_call *call, const tkr_move *move);
 /* The usual verdict: resend, gone, there already, moved on, no arrow, guard. */
 tasker_status tkr_move_judge(tkr_move *move, size_t i, const tkr_look *look);
 
-/* Marks what the rows of answer i (entity moved) say. */
+/* Marks what the rows of answer i (entity moved) say, and notes it for the hooks. */
 tasker_status tkr_move_read(tkr_call *call, tkr_move *move, uint32_t answer);
+
+/* Behind the operation's statements of each flush: brings what they wrote, if a hook wants to know. And notes it. */
+void tkr_move_listen(tkr_call *call, tkr_move *move);
+tasker_status tkr_move_note(tkr_call *call, const tkr_move *move);
 
 /* Of all items, for the return value; the first bad one is told in the error. */
 tasker_status tkr_move_status(tkr_call *call, tkr_move *move);

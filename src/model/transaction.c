@@ -2,6 +2,7 @@
 /* Transactions and savepoints of a handle. */
 #include "model/transaction.h"
 #include <string.h>
+#include "db/hooks.h"
 #include "statements.h"
 #include "value/error.h"
 
@@ -28,6 +29,13 @@ static const uint32_t begins[][2] = {
                                        TKR_STATEMENT_db_begin__serializable_read_only},
 };
 
+/* The transaction is over, with what hooks were still to be told about it. */
+static void forget_savepoints(tasker_db *db)
+{
+    db->savepoint_depth = 0;
+    tkr_hooks_drop(db, 0);
+}
+
 tasker_status tasker_db_begin(tasker_db *db, const tasker_transaction_options *options)
 {
     static const tasker_transaction_options defaults = {0};
@@ -41,15 +49,17 @@ tasker_status tasker_db_begin(tasker_db *db, const tasker_transaction_options *o
         tkr_refuse(&call, TASKER_INVALID_ARGUMENT, "isolation is out of range");
     tkr_call_add(&call, known ? begins[o->isolation][o->read_only] : TKR_STATEMENT_db_begin);
     if (call.status == TASKER_OK)
-        db->savepoint_depth = 0;
+        forget_savepoints(db);
     return tkr_done(&call);
 }
 
 /* COMMIT of a transaction that has failed answers ROLLBACK, and no error. */
 static tasker_status finish_commit(tkr_call *call)
 {
-    if (strcmp(tkr_tag(call, 0), "COMMIT") == 0)
+    if (strcmp(tkr_tag(call, 0), "COMMIT") == 0) {
+        tkr_hooks_commit(call->db, (int64_t)call->commit.xid);
         return TASKER_OK;
+    }
     return tkr_error_set(call->error, TASKER_RETRY, "the transaction had failed before; it was rolled back");
 }
 
@@ -91,7 +101,7 @@ tasker_status tasker_db_commit(tasker_db *db)
         tkr_add_db_commit__xid(&call);
     tasker_status status = tkr_run(&call, failed ? finish_commit : finish_xid, NULL);
     if (!tasker_db_session(db)->in_transaction)
-        db->savepoint_depth = 0;
+        forget_savepoints(db);
     /* Asking for the id may have failed without the link; the promise is that the transaction ends. */
     return status == TASKER_OK ? status : end_failed(db, status);
 }
@@ -104,7 +114,7 @@ tasker_status tasker_db_rollback(tasker_db *db)
     tkr_add_db_rollback(&call);
     tasker_status status = tkr_done(&call);
     if (status == TASKER_OK)
-        db->savepoint_depth = 0;
+        forget_savepoints(db);
     return status;
 }
 
@@ -238,6 +248,8 @@ tasker_status tasker_db_rollback_to(tasker_db *db, tasker_savepoint savepoint)
         if (!last)
             tkr_add_db_release(&call);
         status = tkr_done(&call);
+        if (status == TASKER_OK)
+            tkr_hooks_drop(db, db->savepoint_depth);
         if (status == TASKER_OK && !last)
             db->savepoint_depth--;
     }
@@ -254,7 +266,7 @@ tasker_status tasker_db_release(tasker_db *db, tasker_savepoint savepoint)
         tkr_add_db_release(&call);
         status = tkr_done(&call);
         if (status == TASKER_OK)
-            db->savepoint_depth--;
+            tkr_hooks_release(db, db->savepoint_depth--);
     }
     return status;
 }

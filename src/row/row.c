@@ -316,6 +316,16 @@ int64_t tkr_result_affected(PGresult *result)
     return strtoll(PQcmdTuples(result), NULL, 10);
 }
 
+int64_t tkr_result_bytes(const PGresult *result)
+{
+    const int rows = PQntuples(result), columns = PQnfields(result);
+    int64_t bytes = (int64_t)sizeof(int32_t) * rows * columns;
+    for (int row = 0; row < rows; row++)
+        for (int column = 0; column < columns; column++)
+            bytes += PQgetlength(result, row, column);
+    return bytes;
+}
+
 const char *tkr_result_tag(PGresult *result)
 {
     return PQcmdStatus(result);

@@ -116,4 +116,5 @@ tasker_status tkr_decode_list(struct pg_result *result, const tkr_entity *entity
 void tkr_result_clear(struct pg_result *result);
 int tkr_result_rows(const struct pg_result *result);
 int64_t tkr_result_affected(struct pg_result *result);
+int64_t tkr_result_bytes(const struct pg_result *result); /* of the values, with their lengths */
 const char *tkr_result_tag(struct pg_result *result);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "db/hooks.h"
 #include "statement/queue.h"
 #include "value/error.h"
 
@@ -132,6 +133,15 @@ static void clear_answers(tkr_call *call)
     memset(call->answers, 0, sizeof call->answers);
 }
 
+/* State events come from the link itself; its queueing handles only know about calls that they refused. */
+static void tell(tkr_call *call)
+{
+    tkr_link_refresh_session(call->db);
+    tkr_tally_tell(call, call->error->sqlstate);
+    if (call->queue == NULL)
+        tkr_hooks_tell(call->db);
+}
+
 tasker_status tkr_abandon(tkr_call *call)
 {
     if (call->settled != NULL && call->status != TASKER_QUEUED)
@@ -147,6 +157,8 @@ tasker_status tkr_abandon(tkr_call *call)
         call->kept = next;
     }
     call->bytes = NULL;
+    if (call->entered && call->db->hooks != NULL)
+        tell(call);
     if (call->entered)
         tkr_link_leave(call->db);
     call->entered = false;
@@ -164,6 +176,7 @@ static void clear_error(tkr_call *call)
 uint32_t tkr_call_lay_out(tkr_call *call, tkr_message *messages)
 {
     clear_error(call);
+    tkr_tally_send(call);
     for (uint32_t i = 0; i < call->part_count; i++)
         messages[i] = (tkr_message){.query = &call->parts[i].statement->query,
                                     .parameters = call->used > 0 ? call->bytes + call->parts[i].offset : NULL,
@@ -184,6 +197,7 @@ tasker_status tkr_call_take(tkr_call *call, const tkr_message *messages, bool au
 {
     uint32_t n = call->part_count;
     clear_answers(call);
+    call->autocommit = autocommit;
     call->writers = 0;
     call->wrote_before = call->wrote;
     for (uint32_t i = 0; i < n; i++) {
@@ -223,6 +237,7 @@ static tasker_status run_round(tkr_call *call)
     for (int tries = 1; heal; tries++) {
         uint32_t n = tkr_call_lay_out(call, messages);
         tkr_exchange_run(call->db, messages, n, call->deadline);
+        tkr_tally_answer(call, messages);
         heal = false;
         for (uint32_t i = 0; i < n; i++)
             heal = heal || messages[i].heal;

@@ -9,6 +9,7 @@
 #pragma once
 #include "db/exchange.h"
 #include "row/row.h"
+#include "statement/tally.h"
 #include "tasker/json.h"
 #include "tasker/uuid.h"
 
@@ -50,6 +51,7 @@ struct tkr_call {
     bool entered;
     bool wrote;            /* a round has committed something, or may have */
     bool wrote_before;     /* the same, before the last round */
+    bool autocommit;       /* the last round was a transaction of its own */
     uint32_t writers;      /* statements of the last round that write */
     tkr_deadline deadline; /* of all rounds together */
     unsigned char *bytes;  /* parameters, as on the wire */
@@ -66,6 +68,7 @@ struct tkr_call {
     const void *held;                /* a result that is not given yet: freed with the call */
     tasker_commit commit;            /* told in the error of a later round */
     struct tkr_kept *kept;
+    tkr_tally tally;
     _Alignas(max_align_t) unsigned char context[TKR_CALL_CONTEXT]; /* finish's own */
 };
 

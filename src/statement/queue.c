@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "db/hooks.h"
 #include "value/error.h"
 
 /* ---- the queueing handle: settings of the link, without the link ---- */
@@ -19,6 +20,7 @@ tasker_status tkr_queue_open(tasker_db *db, tkr_queue **out)
     handle->pid = db->pid;
     handle->limits = db->limits;
     handle->generator = db->generator;
+    handle->hooks = db->hooks;
     handle->schema = db->schema;
     handle->ageing = db->ageing;
     handle->session.schema_version = db->session.schema_version;
@@ -56,7 +58,7 @@ static void land(tkr_queue *queue)
 
 void tkr_queue_reset(tkr_queue *queue)
 {
-    if (!queue->flying)
+    if (!queue->flying && !atomic_load(&queue->handle->busy))
         forget_entries(queue);
 }
 
@@ -131,6 +133,7 @@ static void deliver(tkr_queue *queue)
         for (; i < queue->message_count && queue->senders[i] == entry; i++)
             heal = heal || queue->messages[i].heal;
         tkr_call *call = &entry->call;
+        tkr_tally_answer(call, queue->messages + first);
         if (heal && tkr_call_try_again(call, ++entry->tries))
             continue; /* its statements are still there: once more */
         tasker_status status = tkr_call_take(call, queue->messages + first, !in_transaction);
@@ -143,6 +146,23 @@ static void deliver(tkr_queue *queue)
     }
     while (queue->done < queue->count && !is_open(queue->entries[queue->done]))
         queue->done++;
+}
+
+/* Nothing is in flight any more, but the link is still taken, and so is the queueing handle: who is told may call. */
+static void tell(tkr_queue *queue)
+{
+    if (queue->db->hooks == NULL)
+        return;
+    atomic_store(&queue->handle->busy, true);
+    tkr_link_refresh_session(queue->db);
+    for (size_t i = 0; i < queue->count; i++) {
+        tkr_entry *entry = queue->entries[i];
+        if (!is_open(entry) && !entry->told)
+            tkr_tally_tell(&entry->call, entry->error.sqlstate);
+        entry->told = !is_open(entry);
+    }
+    tkr_hooks_tell(queue->db);
+    atomic_store(&queue->handle->busy, false);
 }
 
 static tasker_status verdict(const tkr_queue *queue)
@@ -192,6 +212,7 @@ static tasker_status next_round(tkr_queue *queue)
         give_up(queue->entries[i], broken ? TASKER_DISCONNECTED : TASKER_OUT_OF_MEMORY,
                 broken ? "the link was lost between two rounds" : "out of memory between two rounds");
     queue->done = queue->count;
+    tell(queue);
     tkr_link_leave(queue->db);
     return verdict(queue);
 }
@@ -201,6 +222,8 @@ tasker_status tkr_queue_step(tkr_queue *queue)
 {
     if (queue->db->pid != getpid())
         return TASKER_FORKED;
+    if (atomic_load(&queue->handle->busy))
+        return TASKER_BUSY; /* called by a hook */
     tasker_status status = queue->flying ? TASKER_AGAIN : begin_flight(queue);
     if (status != TASKER_AGAIN)
         return status;
@@ -230,6 +253,7 @@ void tkr_queue_close(tkr_queue *queue)
     if (queue->flying && queue->db->pid == getpid()) {
         tkr_exchange_abandon(&queue->exchange, TASKER_TIMEOUT, "the pipeline was closed");
         deliver(queue);
+        tell(queue);
         tkr_link_leave(queue->db);
     }
     land(queue);

@@ -12,6 +12,7 @@ typedef struct tkr_entry {
     tasker_error error; /* as told: status AGAIN until it has its answer */
     tasker_error found; /* the call's own, while it is on its way */
     int tries;
+    bool told; /* to hooks */
 } tkr_entry;
 
 typedef struct tkr_queue {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fault_calls.h"
 #include <tasker/dag.h>
+#include <tasker/hooks.h>
 #include <tasker/queue.h>
 #include <tasker/report.h>
 
@@ -75,6 +76,35 @@ static tasker_status listen_too(tasker_db *db, world *w)
     if (status == TASKER_OK)
         status = tasker_listener_wait(listener, 5);
     tasker_listener_close(listener);
+    return status;
+}
+
+static void hear_state(const tasker_state_event *event, void *context)
+{
+    (void)event;
+    (void)context;
+}
+
+static void hear_call(const tasker_call_event *event, void *context)
+{
+    (void)event;
+    (void)context;
+}
+
+/* An event that there was no memory for is lost, not the call. */
+static tasker_status hooks(tasker_db *db, world *w)
+{
+    static const tasker_hooks both = {.on_state = hear_state, .on_call = hear_call};
+    tasker_db *another = NULL;
+    tasker_error error;
+    (void)db;
+    tasker_db_options options = {.hooks = &both, .event_capacity = 2};
+    tasker_status status = tasker_db_open(T(w->f->conninfo), &options, &error, &another);
+    if (status == TASKER_OK)
+        status = step_event(another, w->flow.steps[0], TASKER_EVENT_START);
+    if (tasker_status_is_done(status))
+        (void)!tasker_db_next_event(another, &(tasker_state_event){0});
+    tasker_db_close(another);
     return status;
 }
 
@@ -356,10 +386,13 @@ const victim fault_writers[] = {WRITES(WRITER){"define", define, .writes = true}
                                 {"queue_create", create_queue, .writes = true},
                                 {"savepoints", savepoints, .writes = true},
                                 {"pipeline", queue, .writes = true, .aside = true}};
-const victim fault_others[] = {
-    {"open", open_another, .aside = true}, {"wrap", wrap_another, .aside = true},
-    {"pool", pool_another, .aside = true}, {"listen", listen_too, .aside = true},
-    {"dump", dump, .aside = true},         {"install", install_another, .writes = true, .aside = true}};
+const victim fault_others[] = {{"open", open_another, .aside = true},
+                               {"wrap", wrap_another, .aside = true},
+                               {"pool", pool_another, .aside = true},
+                               {"listen", listen_too, .aside = true},
+                               {"hooks", hooks, .writes = true, .aside = true},
+                               {"dump", dump, .aside = true},
+                               {"install", install_another, .writes = true, .aside = true}};
 const size_t fault_reader_count = COUNT(fault_readers);
 const size_t fault_writer_count = COUNT(fault_writers);
 const size_t fault_other_count = COUNT(fault_others);
