@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which backend a handle uses, and what installing does about tasker_queue. Each test has a database of its own. */
 #include "queue_test.h"
-#include <pthread.h>
 
 static const queue_backend *const pgmq = &queue_backends[1];
 
