@@ -78,6 +78,14 @@ typedef struct tasker_claim_filter {
 TASKER_CALL tasker_claim_take(tasker_db *db, const tasker_claim_options *options, const tasker_claims **out);
 
 /*
+ * Enqueues all steps that can start in these tasks, as tasker_workflow_step_enqueue does, under the claims: who has lost
+ * one enqueues nothing (CONFLICT). moved: steps enqueued; NOOP: there were none. With options.release the claims are
+ * given back in the same transaction. options.again is INVALID_ARGUMENT.
+ */
+TASKER_CALL tasker_claim_enqueue(tasker_db *db, const tasker_claim *const *claims, size_t count,
+                                 const tasker_enqueue_options *options, tasker_outcome *outcomes);
+
+/*
  * Heartbeat: the claims last their time from now on, also when it was over and nobody has taken the task. One statement
  * for all; tasks whose row somebody else holds at the moment are passed over: BUSY, the claim stands as it stood, try
  * again. CONFLICT: lost, or released. NOT_FOUND: no such task. outcomes: status and task_state of each.

@@ -58,6 +58,16 @@ typedef struct tasker_finalize_options {
     uint64_t reserved[2];
 } tasker_finalize_options;
 
+/* How steps are handed to workers. NULL: each with a message, at once. */
+typedef struct tasker_enqueue_options {
+    bool release;            /* of claims: give them back in the same transaction */
+    bool again;              /* steps that are enqueued already: send their message anew */
+    bool without_message;    /* the state alone, for workers that do not read queues */
+    int32_t delay_seconds;   /* workers do not see the message before */
+    tasker_text traceparent; /* W3C Trace Context, for the message's headers */
+    uint64_t reserved[2];
+} tasker_enqueue_options;
+
 /*
  * Moves tasks along the task table of tasker/state.h, without touching their steps (tasker_task_cancel and
  * tasker_task_reset do). COMPLETE needs all steps done, RESOLVE_MANUALLY needs all steps at their end (GUARD_FAILED;
@@ -98,6 +108,17 @@ TASKER_CALL tasker_task_reset(tasker_db *db, const tasker_uuid *task_uuids, size
  */
 TASKER_CALL tasker_task_finalize(tasker_db *db, const tasker_uuid *task_uuids, size_t count,
                                  const tasker_finalize_options *options, tasker_outcome *outcomes);
+
+/*
+ * Hands steps to workers: pending (or failed and to be tried again) to enqueued, and one message each to the queue of
+ * its namespace, <namespace>_queue, in one transaction; a pending task begins with it. Statuses as ENQUEUE of
+ * tasker_workflow_step_apply. A step that was enqueued before is NOOP, with options.again after its message was sent
+ * once more. NO_QUEUE: see tasker/queue.h. NOT_FOUND with SQLSTATE 42P01: the queue is not there, and your transaction
+ * is aborted. options.release is INVALID_ARGUMENT.
+ */
+TASKER_CALL tasker_workflow_step_enqueue(tasker_db *db, const tasker_uuid *workflow_step_uuids, size_t count,
+                                         const tasker_enqueue_options *options, const tasker_change *change,
+                                         tasker_outcome *outcomes);
 
 /*
  * Moves steps along the step table of tasker/state.h: for operators, and for orchestrators that keep no leases.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tasker/claim.h"
 #include <time.h>
+#include "model/claim_keep.h"
 #include "model/registry.h"
 #include "statement/page.h"
 #include "statements.h"
@@ -32,33 +33,6 @@ static const tkr_column columns[] = {
     TKR_END_COLUMNS,
 };
 const tkr_entity tkr_entity_claim = {"claim", sizeof(tasker_claim), columns};
-
-typedef struct claim_kept {
-    tasker_uuid task_uuid;
-} claim_kept;
-static const tkr_column kept_columns[] = {TKR_COLUMN(claim_kept, task_uuid), TKR_END_COLUMNS};
-const tkr_entity tkr_entity_claim_kept = {"claim_kept", sizeof(claim_kept), kept_columns};
-
-typedef struct claim_look {
-    bool found, held, claimed;
-    tasker_state state;
-} claim_look;
-static const tkr_column look_columns[] = {
-    TKR_COLUMN(claim_look, found),
-    TKR_COLUMN(claim_look, held),
-    TKR_COLUMN(claim_look, claimed),
-    TKR_COLUMN(claim_look, state),
-    TKR_END_COLUMNS,
-};
-const tkr_entity tkr_entity_claim_look = {"claim_look", sizeof(claim_look), look_columns};
-
-static bool check_ready_set(tkr_call *call)
-{
-    if (call->status == TASKER_OK && !tkr_link_has_ready_set(call->db))
-        tkr_refuse(call, TASKER_UNSUPPORTED, "schema \"%s\" keeps no ready set: adopt it first (schema adopt)",
-                   call->db->schema);
-    return call->status == TASKER_OK;
-}
 
 /* ---- floors: dead index entries lie where the oldest tasks were, and reading past them again takes time ---- */
 
@@ -131,7 +105,7 @@ static bool check_options(tkr_call *call, const tasker_claim_options *o)
         tkr_refuse(call, TASKER_INVALID_ARGUMENT, "options.limit is negative");
     else if (o->limit > call->db->limits.rows)
         tkr_refuse(call, TASKER_LIMIT_EXCEEDED, "%d claims, more than the %d allowed", o->limit, call->db->limits.rows);
-    return check_ready_set(call);
+    return tkr_claim_check(call);
 }
 
 tasker_status tasker_claim_take(tasker_db *db, const tasker_claim_options *options, const tasker_claims **out)
@@ -156,153 +130,6 @@ tasker_status tasker_claim_take(tasker_db *db, const tasker_claim_options *optio
     return tkr_run_for_pointer(&call, finish_take, out);
 }
 
-/* ---- keeping and giving back ---- */
-
-typedef struct keeping {
-    size_t count;
-    tasker_uuid *tasks, *tokens;
-    bool *kept;
-    tasker_outcome *outcomes;
-    bool release;
-    uint32_t answer, look; /* which statements tell what was kept, and how all stand */
-} keeping;
-
-static void settle(tkr_call *call)
-{
-    keeping *k = call->state;
-    for (size_t i = 0; i < k->count; i++)
-        if (k->outcomes[i].status == TASKER_AGAIN)
-            k->outcomes[i].status = call->status;
-}
-
-static keeping *begin_keeping(tkr_call *call, const tasker_claim *const *claims, size_t count, tasker_outcome *outcomes)
-{
-    if (call->status == TASKER_OK && count == 0)
-        call->status = TASKER_NOOP;
-    else if (call->status == TASKER_OK && claims == NULL)
-        tkr_refuse(call, TASKER_INVALID_ARGUMENT, "the claims are required");
-    else if (call->status == TASKER_OK && count > (size_t)call->db->limits.rows)
-        tkr_refuse(call, TASKER_LIMIT_EXCEEDED, "%zu claims, more than the %d allowed", count, call->db->limits.rows);
-    if (!check_ready_set(call))
-        return NULL;
-    keeping *k = tkr_keep(call, sizeof *k);
-    tasker_uuid *ids = tkr_keep(call, 2 * count * sizeof *ids);
-    bool *kept = tkr_keep(call, count * sizeof *kept);
-    tasker_outcome *mine = outcomes != NULL ? outcomes : tkr_keep(call, count * sizeof *mine);
-    for (size_t i = 0; call->status == TASKER_OK && i < count; i++) {
-        if (claims[i] == NULL) {
-            tkr_refuse(call, TASKER_INVALID_ARGUMENT, "a claim is required");
-            tkr_refuse_item(call, i);
-            break;
-        }
-        tkr_check_reserved(call, mine[i].reserved, sizeof mine[i].reserved);
-        ids[i] = claims[i]->task_uuid;
-        ids[count + i] = claims[i]->token.uuid;
-    }
-    if (call->status != TASKER_OK)
-        return NULL;
-    for (size_t i = 0; i < count; i++)
-        mine[i] = (tasker_outcome){.status = TASKER_AGAIN};
-    *k = (keeping){.count = count, .tasks = ids, .tokens = ids + count, .kept = kept, .outcomes = mine};
-    call->state = k;
-    call->settled = settle;
-    return k;
-}
-
-static tasker_status judge(const keeping *k, size_t i, const claim_look *look)
-{
-    if (k->kept[i])
-        return TASKER_OK;
-    if (!look->found)
-        return TASKER_NOT_FOUND;
-    if (look->held)
-        return k->release ? TASKER_CONFLICT : TASKER_BUSY;
-    return k->release && !look->claimed ? TASKER_NOOP : TASKER_CONFLICT;
-}
-
-static tasker_status conclude(tkr_call *call, keeping *k)
-{
-    bool all_noop = true;
-    for (size_t i = 0; i < k->count; i++) {
-        claim_look look;
-        char text[TASKER_UUID_TEXT_SIZE];
-        tasker_status status = tkr_read_row(call, k->look, (int)i, &look);
-        if (status != TASKER_OK)
-            return status;
-        k->outcomes[i].task_state = look.found ? look.state : TASKER_STATE_NONE;
-        k->outcomes[i].to_state = k->outcomes[i].task_state;
-        k->outcomes[i].status = judge(k, i, &look);
-        all_noop = all_noop && k->outcomes[i].status == TASKER_NOOP;
-        if (tasker_status_is_done(k->outcomes[i].status) || call->error->status != TASKER_OK)
-            continue;
-        call->error->item = (int64_t)i;
-        tkr_error_set(call->error, k->outcomes[i].status, "claim on task %s: %s",
-                      tasker_uuid_format(&k->tasks[i], text), tasker_status_text(k->outcomes[i].status));
-    }
-    return call->error->status != TASKER_OK ? call->error->status : all_noop ? TASKER_NOOP : TASKER_OK;
-}
-
-/* Which of the claims the statement has moved; they come in no order. */
-static tasker_status read_kept(tkr_call *call, keeping *k)
-{
-    int rows = tkr_rows(call, k->answer);
-    for (int row = 0; row < rows; row++) {
-        claim_kept kept;
-        tasker_status status = tkr_read_row(call, k->answer, row, &kept);
-        if (status != TASKER_OK)
-            return status;
-        for (size_t i = 0; i < k->count; i++)
-            k->kept[i] = k->kept[i] || tasker_uuid_equal(&k->tasks[i], &kept.task_uuid);
-    }
-    if (rows == 0)
-        tkr_nothing_written(call);
-    return TASKER_OK;
-}
-
-static tasker_status finish_keeping(tkr_call *call)
-{
-    keeping *k = call->state;
-    tasker_status status = read_kept(call, k);
-    return status == TASKER_OK ? conclude(call, k) : status;
-}
-
-static tasker_status run_keeping(tasker_db *db, const tasker_claim *const *claims, size_t count,
-                                 tasker_outcome *outcomes, bool release)
-{
-    tkr_call call = tkr_begin(db);
-    keeping *k = begin_keeping(&call, claims, count, outcomes);
-    if (k == NULL)
-        return tkr_abandon(&call);
-    k->release = release;
-    tkr_add_workflow_step_apply__followed(&call);
-    k->answer = call.part_count;
-    if (release)
-        tkr_add_claim_release(&call, k->tasks, count, k->tokens, count);
-    else
-        tkr_add_claim_extend(&call, k->tasks, count, k->tokens, count);
-    tkr_add_task_apply__follow(&call, k->tasks, count);
-    if (release)
-        tkr_add_claim_release__settle(&call, k->tasks, count);
-    k->look = call.part_count;
-    tkr_add_claim_extend__look(&call, k->tasks, count, k->tokens, count);
-    return tkr_run(&call, finish_keeping, NULL);
-}
-
-tasker_status tasker_claim_extend(tasker_db *db, const tasker_claim *const *claims, size_t count,
-                                  tasker_outcome *outcomes)
-{
-    return run_keeping(db, claims, count, outcomes, false);
-}
-
-tasker_status tasker_claim_release(tasker_db *db, const tasker_claim *const *claims, size_t count,
-                                   tasker_outcome *outcomes)
-{
-    tasker_status status = run_keeping(db, claims, count, outcomes, true);
-    if (db != NULL && status != TASKER_BUSY && status != TASKER_FORKED)
-        db->floors = (tkr_floors){0};
-    return status;
-}
-
 /* ---- looking ---- */
 
 tasker_status tasker_claim_query(tasker_db *db, const tasker_claim_filter *filter, const tasker_page *page,
@@ -313,7 +140,7 @@ tasker_status tasker_claim_query(tasker_db *db, const tasker_claim_filter *filte
     tkr_call call = tkr_begin(db);
     tkr_check_reserved(&call, f->reserved, sizeof f->reserved);
     tkr_page p = tkr_page_of(&call, page, TKR_ORDER_BIT(TASKER_ORDER_OLDEST) | TKR_ORDER_BIT(TASKER_ORDER_NEWEST));
-    if (!check_ready_set(&call))
+    if (!tkr_claim_check(&call))
         return tkr_abandon_for_pointer(&call, out);
     tkr_add_claim_query(&call, f->namespace_name, f->claimed_by, f->available, f->held, f->stale,
                         call.db->ageing == TASKER_AGEING_MONOTONE, TKR_PAGE(p));
