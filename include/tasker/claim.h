@@ -78,9 +78,9 @@ typedef struct tasker_claim_filter {
 TASKER_CALL tasker_claim_take(tasker_db *db, const tasker_claim_options *options, const tasker_claims **out);
 
 /*
- * Enqueues all steps that can start in these tasks, as tasker_workflow_step_enqueue does, under the claims: who has lost
- * one enqueues nothing (CONFLICT). moved: steps enqueued; NOOP: there were none. With options.release the claims are
- * given back in the same transaction. options.again is INVALID_ARGUMENT.
+ * Enqueues all steps that can start in these tasks, as tasker_workflow_step_enqueue does, under the claims: who has
+ * lost one enqueues nothing (CONFLICT). moved: steps enqueued; NOOP: there were none. With options.release the claims
+ * are given back in the same transaction. options.again is INVALID_ARGUMENT.
  */
 TASKER_CALL tasker_claim_enqueue(tasker_db *db, const tasker_claim *const *claims, size_t count,
                                  const tasker_enqueue_options *options, tasker_outcome *outcomes);

@@ -110,11 +110,17 @@ static const tkr_column enqueued_columns[] = {
 };
 const tkr_entity tkr_entity_enqueued_step = {"enqueued_step", sizeof(enqueued_step), enqueued_columns};
 
+typedef struct claimed_steps {
+    tkr_move told; /* the tasks, for hooks */
+    int32_t moved[];
+} claimed_steps;
+
 /* Held, and nothing to do: NOOP. */
 static tasker_status finish_claim(tkr_call *call)
 {
     tkr_keeping *k = call->state;
-    int32_t *moved = k->own;
+    claimed_steps *own = k->own;
+    int32_t *moved = own->moved;
     for (int row = 0; row < tkr_rows(call, k->answer); row++) {
         enqueued_step step;
         tasker_status status = tkr_read_row(call, k->answer, row, &step);
@@ -123,7 +129,9 @@ static tasker_status finish_claim(tkr_call *call)
         for (size_t i = 0; i < k->count; i++)
             moved[i] += tasker_uuid_equal(&k->tasks[i], &step.task_uuid);
     }
-    tasker_status status = tkr_keeping_conclude(call, k);
+    tasker_status status = tkr_move_note(call, &own->told);
+    if (status == TASKER_OK)
+        status = tkr_keeping_conclude(call, k);
     bool all_noop = status == TASKER_OK;
     for (size_t i = 0; i < k->count; i++) {
         k->outcomes[i].moved = moved[i];
@@ -153,6 +161,7 @@ static void add_claim_enqueue(tkr_call *call, tkr_keeping *k, const tasker_enque
     if (wakes(call, o))
         tkr_add_claim_enqueue__wake(call, k->tasks, k->count);
     tkr_add_claim_enqueue__follow(call, k->tasks, k->count);
+    tkr_move_listen(call, &((claimed_steps *)k->own)->told);
     k->look = call->part_count;
     tkr_add_claim_extend__look(call, k->tasks, k->count, k->tokens, k->count);
     if (!o->release)
@@ -171,10 +180,11 @@ tasker_status tasker_claim_enqueue(tasker_db *db, const tasker_claim *const *cla
         tkr_refuse(&call, TASKER_INVALID_ARGUMENT, "options.again is for steps");
     tkr_keeping *k = check_options(&call, o) ? tkr_keeping_begin(&call, claims, count, outcomes) : NULL;
     tasker_uuid *ids = tkr_keep(&call, (count + 1) * sizeof *ids);
-    int32_t *moved = tkr_keep(&call, (count + 1) * sizeof *moved);
-    if (k == NULL || moved == NULL || !tkr_new_ids(&call, count, ids))
+    claimed_steps *own = tkr_keep(&call, sizeof *own + count * sizeof *own->moved);
+    if (k == NULL || own == NULL || !tkr_new_ids(&call, count, ids))
         return tkr_abandon(&call);
-    k->own = moved;
+    own->told = (tkr_move){.keys = k->tasks, .count = count, .wide = true, .event = TASKER_EVENT_ENQUEUE};
+    k->own = own;
     k->holds = true;
     add_claim_enqueue(&call, k, o, ids);
     return tkr_run(&call, finish_claim, NULL);

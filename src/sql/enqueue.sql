@@ -137,22 +137,21 @@ upd AS (
        FOR NO KEY UPDATE OF s, t
 )
 
--- columns: letter_count (letters int8)
--- name: workflow_step_enqueue__again writes one letter_count ({enqueue})
+-- name: workflow_step_enqueue__again writes one row_count ({enqueue})
 WITH RECURSIVE {upd_enqueued}, {letters}, sent AS (
     SELECT s.msg_id
       FROM {bundles}
      CROSS JOIN LATERAL {queue_schema}.send_batch(b.queue_name, b.messages, b.headers, $8) AS s (msg_id)
 )
-SELECT count(*) AS letters FROM sent WHERE $2 IS NOT NULL OR ($3, $4, $5, $6) IS NOT NULL;
+SELECT count(*)::int8 AS row_count FROM sent WHERE $2 IS NOT NULL OR ($3, $4, $5, $6) IS NOT NULL;
 
--- name: workflow_step_enqueue__again_bare writes one letter_count ({enqueue})
+-- name: workflow_step_enqueue__again_bare writes one row_count ({enqueue})
 WITH RECURSIVE {upd_enqueued}, {letters}, sent AS (
     SELECT s.msg_id
       FROM {bundles}
      CROSS JOIN LATERAL {queue_schema}.send_batch(b.queue_name, b.messages, $8) AS s (msg_id)
 )
-SELECT count(*) AS letters FROM sent WHERE $2 IS NOT NULL OR ($3, $4, $5, $6) IS NOT NULL;
+SELECT count(*)::int8 AS row_count FROM sent WHERE $2 IS NOT NULL OR ($3, $4, $5, $6) IS NOT NULL;
 
 -- For pgmq, which does not wake anybody itself: beside the send, in the same transaction.
 -- name: workflow_step_enqueue__wake writes none (workflow_step_uuids uuid[])
