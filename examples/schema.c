@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Installs and checks the tables from a shell:
- *     schema install|version|verify|dump CONNINFO [--profile lean|compatible] [--schema NAME]
+ * Installs and checks the tables from a shell, or adopts those of tasker-core:
+ *     schema install|adopt|unadopt|version|verify|dump CONNINFO [--profile lean|compatible] [--schema NAME]
  * CONNINFO is libpq's; "" means the PG* environment variables. dump needs none and prints SQL.
  * Exit status: 0 fine, 1 findings or a failure, 2 wrong usage.
  */
@@ -30,6 +30,26 @@ static int install(tasker_db *db, const request *r)
         return complain("not installed", tasker_db_error(db));
     printf("%s: version %d\n", status == TASKER_OK ? "installed" : "was installed already",
            (int)tasker_db_session(db)->schema_version);
+    return 0;
+}
+
+static int adopt(tasker_db *db, const request *r)
+{
+    tasker_status status = tasker_schema_adopt(db, &r->options);
+    if (!tasker_status_is_done(status))
+        return complain("not adopted", tasker_db_error(db));
+    printf("%s: version %d\n", status == TASKER_OK ? "adopted" : "was adopted already",
+           (int)tasker_db_session(db)->schema_version);
+    return 0;
+}
+
+static int unadopt(tasker_db *db, const request *r)
+{
+    (void)r;
+    tasker_status status = tasker_schema_unadopt(db);
+    if (!tasker_status_is_done(status))
+        return complain("not taken back", tasker_db_error(db));
+    puts(status == TASKER_OK ? "taken back" : "was not adopted");
     return 0;
 }
 
@@ -79,15 +99,17 @@ static int dump(const request *r)
 
 static int usage(void)
 {
-    fputs("usage: schema install|version|verify|dump CONNINFO [--profile lean|compatible] [--schema NAME]"
-          " [--without-queue]\n",
+    fputs("usage: schema install|adopt|unadopt|version|verify|dump CONNINFO [--profile lean|compatible]"
+          " [--schema NAME] [--without-queue]\n",
           stderr);
     return 2;
 }
 
+/* Adopting looks at every step, however many there are. */
 static int connected(int (*run)(tasker_db *db, const request *r), const request *r)
 {
-    const tasker_db_options options = {.schema = r->schema, .any_schema = true};
+    const tasker_db_options options = {
+        .schema = r->schema, .any_schema = true, .call_timeout_ms = run == adopt ? -1 : 0};
     tasker_error error;
     tasker_db *db;
     if (tasker_db_open(r->conninfo, &options, &error, &db) != TASKER_OK)
@@ -104,6 +126,11 @@ static bool read_profile(const char *word, request *r)
         strcmp(word, "compatible") == 0 ? TASKER_SCHEMA_PROFILE_COMPATIBLE : TASKER_SCHEMA_PROFILE_LEAN;
     return strcmp(word, "compatible") == 0 || strcmp(word, "lean") == 0;
 }
+
+static const struct {
+    const char *name;
+    int (*run)(tasker_db *db, const request *r);
+} verbs[] = {{"install", install}, {"adopt", adopt}, {"unadopt", unadopt}, {"version", version}, {"verify", verify}};
 
 int main(int argc, char **argv)
 {
@@ -123,17 +150,10 @@ int main(int argc, char **argv)
     int words = argc - optind;
     const char *verb = words > 0 ? argv[optind] : "";
     r.conninfo = tasker_text_of(words > 1 ? argv[optind + 1] : "");
-    if (strcmp(verb, "adopt") == 0) {
-        fputs("schema: adopt is not in this version\n", stderr);
-        return 2;
-    }
     if (strcmp(verb, "dump") == 0 && words <= 2)
         return dump(&r);
-    if (words != 2)
-        return usage();
-    if (strcmp(verb, "install") == 0)
-        return connected(install, &r);
-    if (strcmp(verb, "version") == 0)
-        return connected(version, &r);
-    return strcmp(verb, "verify") == 0 ? connected(verify, &r) : usage();
+    for (size_t i = 0; words == 2 && i < sizeof verbs / sizeof *verbs; i++)
+        if (strcmp(verb, verbs[i].name) == 0)
+            return connected(verbs[i].run, &r);
+    return usage();
 }

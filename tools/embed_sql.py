@@ -30,7 +30,7 @@ parts, rows, adds, types, scripts = {m: lambda _, m=m: '{%s}' % m for m in ('sch
 for file in FILES:
     text, profile = file.read_text(), (file.stem.split('.') + [''])[1]
     if file.parent.name == 'migrations':
-        scripts.append(f'    {{{int(file.name[:4])}, "{profile}",\n{literal(text)}}},\n')
+        scripts.append(f'    {{{int(file.name[:4])}, "{file.name[5:].split(".")[0]}", "{profile}",\n{literal(text)}}},\n')
         for view, query in re.findall(r'CREATE VIEW \{schema\}\.(\w+) AS\n(.*?);\n', text, re.S):
             query = re.sub(r'\{schema\}\.(\w+)', lambda m: parts.get(m[1], lambda _: m[0])(''), f'({query})')
             parts[view] = lambda _, query=query: query
@@ -57,4 +57,4 @@ externs = ''.join(f'extern const tkr_entity {e};\n' for e in sorted(set(re.finda
 (OUT / 'statements.c').write_text(f'''#include "statements.h"\n#pragma GCC diagnostic ignored "-Woverlength-strings"
 {externs}{"".join(types)}const size_t tkr_statement_count = TKR_STATEMENT_COUNT;
 const tkr_statement tkr_statements[] = {{\n{"".join(rows)}}};
-const tkr_migration tkr_migrations[] = {{\n{"".join(scripts)}    {{0, NULL, NULL}},\n}};\n''')
+const tkr_migration tkr_migrations[] = {{\n{"".join(scripts)}    {{0, NULL, NULL, NULL}},\n}};\n''')

@@ -15,6 +15,7 @@ static const rule rules[] = {
     {"23505", NULL, TASKER_DUPLICATE},
     {"23503", NULL, TASKER_REFERENCE_MISSING},
     {"23001", NULL, TASKER_STILL_REFERENCED},
+    {"2BP01", NULL, TASKER_STILL_REFERENCED}, /* what is to be dropped has something built on it */
     {"23", NULL, TASKER_CHECK_FAILED},
     {"22001", NULL, TASKER_TOO_LONG},
     {"22021", NULL, TASKER_INVALID_ARGUMENT}, /* not in the repertoire of the encoding */
@@ -33,6 +34,9 @@ static const rule rules[] = {
     {"28", NULL, TASKER_DENIED},
     {"3D000", NULL, TASKER_INVALID_ARGUMENT}, /* no such database */
     {"42P01", NULL, TASKER_SCHEMA_MISMATCH},
+    {"42P07", NULL, TASKER_SCHEMA_MISMATCH}, /* these three: what is to be created is there */
+    {"42710", NULL, TASKER_SCHEMA_MISMATCH},
+    {"42723", NULL, TASKER_SCHEMA_MISMATCH},
     {"42703", NULL, TASKER_SCHEMA_MISMATCH},
     {"42883", NULL, TASKER_SCHEMA_MISMATCH},
     {"42804", NULL, TASKER_SCHEMA_MISMATCH},

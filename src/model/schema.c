@@ -45,8 +45,9 @@ static tasker_status finish_latest(tkr_call *call)
     if (status != TASKER_OK)
         return status;
     state->version = latest.version;
-    if (strcmp(latest.profile.ptr, "compatible") == 0)
-        state->profile = TASKER_SCHEMA_PROFILE_COMPATIBLE;
+    for (tasker_schema_profile p = TASKER_SCHEMA_PROFILE_LEAN; p <= TKR_SCHEMA_PROFILE_ADOPTED; p++)
+        if (strcmp(latest.profile.ptr, tkr_schema_profile_name(p)) == 0)
+            state->profile = p;
     return TASKER_OK;
 }
 
@@ -129,7 +130,7 @@ tasker_status tkr_schema_run(tasker_db *db, const char *name, char *text)
     return tkr_abandon(&call);
 }
 
-/* ---- installing ---- */
+/* ---- changing ---- */
 
 static tasker_status lock(tasker_db *db)
 {
@@ -138,83 +139,98 @@ static tasker_status lock(tasker_db *db)
     return tkr_done(&call);
 }
 
-/* OK: version is what comes next here. */
-static tasker_status check_found(tasker_db *db, const tkr_schema_state *found, tasker_schema_profile profile,
-                                 int32_t version)
-{
-    if (found->version > TASKER_SCHEMA_VERSION)
-        return tkr_schema_refuse(db, TASKER_SCHEMA_MISMATCH, "schema \"%s\" is at version %d, this library knows %d",
-                                 db->schema, found->version, TASKER_SCHEMA_VERSION);
-    if (found->version > 0 && found->profile != profile)
-        return tkr_schema_refuse(db, TASKER_UNSUPPORTED, "schema \"%s\" has the profile %s; it cannot be made %s",
-                                 db->schema, tkr_schema_profile_name(found->profile), tkr_schema_profile_name(profile));
-    if (found->version >= version)
-        return tkr_schema_refuse(db, TASKER_NOOP, "version %d is installed", found->version);
-    if (found->version == 0 && found->versions)
-        return tkr_schema_refuse(db, TASKER_SCHEMA_MISMATCH, "schema \"%s\" has a version table without a version",
-                                 db->schema);
-    if (found->version == 0 && found->tables)
-        return tkr_schema_refuse(db, TASKER_SCHEMA_MISMATCH,
-                                 "schema \"%s\" has tables of another program: adopt them first (schema adopt)",
-                                 db->schema);
-    return TASKER_OK;
-}
-
-/* It was left out when the schema was installed. */
-static tasker_status add_queue(tasker_db *db, int32_t version)
-{
-    tasker_status status = tkr_schema_run(db, "schema_install", tkr_schema_text_queue(version));
-    return status == TASKER_OK ? tasker_db_commit(db) : tkr_schema_end(db, status);
-}
-
-/* The lock comes first and in a statement of its own: what is read after it is what the last holder committed. */
-static tasker_status install_once(tasker_db *db, const tasker_schema_options *o, int32_t version)
+static tasker_status change_once(tasker_db *db, const tkr_schema_change *change)
 {
     tkr_schema_state found = {0};
-    tasker_status status = tkr_schema_begin(db, o);
+    tasker_status status = tkr_schema_begin(db, change->options);
     if (status != TASKER_OK)
         return status;
     status = lock(db);
     if (status == TASKER_OK)
         status = tkr_schema_find(db, &found);
     if (status == TASKER_OK)
-        status = check_found(db, &found, o->profile, version);
-    if (status == TASKER_NOOP && !o->without_queue && !found.queue)
-        return add_queue(db, version);
+        status = change->check(db, &found, change);
     if (status == TASKER_OK)
-        status = tkr_schema_run(db, "schema_install", tkr_schema_text(version, o, db->schema_quoted, false));
+        status = tkr_schema_run(db, change->name, change->text(db, &found, change));
     if (status == TASKER_OK)
         status = tasker_db_commit(db);
     else
         status = tkr_schema_end(db, status);
     if (status == TASKER_OK || status == TASKER_NOOP)
-        db->session.schema_version = status == TASKER_OK ? version : found.version;
+        db->session.schema_version = status == TASKER_OK ? change->version : found.version;
     return status;
 }
 
-static tasker_status install_version(tasker_db *db, const tasker_schema_options *o, int32_t version)
+/* What can be used has changed. It is done, whatever comes of the look. */
+tasker_status tkr_schema_run_change(tasker_db *db, const tkr_schema_change *change)
 {
     tasker_status status = TASKER_RETRY;
     for (int tries = 0; status == TASKER_RETRY && tries < TKR_SCHEMA_TRIES; tries++)
-        status = install_once(db, o, version);
+        status = change_once(db, change);
+    if (status == TASKER_OK && tkr_session_look(db) != TASKER_OK)
+        tkr_error_clear(&db->error);
     return status;
+}
+
+tasker_status tkr_schema_check_found(tasker_db *db, const tkr_schema_state *found, const tkr_schema_change *change)
+{
+    if (found->version > TASKER_SCHEMA_VERSION)
+        return tkr_schema_refuse(db, TASKER_SCHEMA_MISMATCH, "schema \"%s\" is at version %d, this library knows %d",
+                                 db->schema, found->version, TASKER_SCHEMA_VERSION);
+    if (found->version > 0 && found->profile != change->profile)
+        return tkr_schema_refuse(db, TASKER_UNSUPPORTED, "schema \"%s\" has the profile %s; it cannot be made %s",
+                                 db->schema, tkr_schema_profile_name(found->profile),
+                                 tkr_schema_profile_name(change->profile));
+    if (found->version >= change->version)
+        return tkr_schema_refuse(db, TASKER_NOOP, "version %d is installed", found->version);
+    if (found->version == 0 && found->versions)
+        return tkr_schema_refuse(db, TASKER_SCHEMA_MISMATCH, "schema \"%s\" has a version table without a version",
+                                 db->schema);
+    return TASKER_OK;
+}
+
+tasker_status tkr_schema_upgrade(tasker_db *db, tkr_schema_change change)
+{
+    int32_t asked = change.options->target_version, target = asked != 0 ? asked : TASKER_SCHEMA_VERSION;
+    tasker_status status = TASKER_NOOP;
+    bool changed = false;
+    for (change.version = 1; tasker_status_is_done(status) && (change.version == 1 || change.version <= target);
+         change.version++) {
+        status = tkr_schema_run_change(db, &change);
+        changed = changed || status == TASKER_OK;
+    }
+    return status == TASKER_NOOP && changed ? TASKER_OK : status;
+}
+
+/* ---- installing ---- */
+
+/* The queue may have been left out when the schema was installed. */
+static tasker_status check_install(tasker_db *db, const tkr_schema_state *found, const tkr_schema_change *change)
+{
+    tasker_status status = tkr_schema_check_found(db, found, change);
+    if (status == TASKER_NOOP && !change->options->without_queue && !found->queue)
+        return TASKER_OK;
+    if (status == TASKER_OK && found->version == 0 && found->tables)
+        return tkr_schema_refuse(db, TASKER_SCHEMA_MISMATCH,
+                                 "schema \"%s\" has tables of another program: adopt them first (schema adopt)",
+                                 db->schema);
+    return status;
+}
+
+static char *install_text(const tasker_db *db, const tkr_schema_state *found, const tkr_schema_change *change)
+{
+    if (found->version >= change->version)
+        return tkr_schema_text_queue(change->version);
+    return tkr_schema_text(change->version, change->options, db->schema_quoted, false);
 }
 
 tasker_status tasker_schema_install(tasker_db *db, const tasker_schema_options *options)
 {
     static const tasker_schema_options defaults = {0};
     const tasker_schema_options *o = options != NULL ? options : &defaults;
-    int32_t target = o->target_version != 0 ? o->target_version : TASKER_SCHEMA_VERSION;
-    tasker_status status = TASKER_NOOP;
-    bool installed = false;
-    for (int32_t version = 1; tasker_status_is_done(status) && (version == 1 || version <= target); version++) {
-        status = install_version(db, o, version);
-        installed = installed || status == TASKER_OK;
-    }
-    if (!tasker_status_is_done(status) || !installed)
-        return status;
-    /* From now on queues can be used. It is installed, whatever comes of the look. */
-    if (tkr_session_look(db) != TASKER_OK)
-        tkr_error_clear(&db->error);
-    return TASKER_OK;
+    return tkr_schema_upgrade(db, (tkr_schema_change){.name = "schema_install",
+                                                      .options = o,
+                                                      .profile = o->profile,
+                                                      .check = check_install,
+                                                      .text = install_text});
 }

@@ -12,7 +12,8 @@ enum { NAME_BYTES = 63 };
 
 const char *tkr_schema_profile_name(tasker_schema_profile profile)
 {
-    return profile == TASKER_SCHEMA_PROFILE_COMPATIBLE ? "compatible" : "lean";
+    static const char *const names[] = {"lean", "compatible", "adopted"};
+    return names[profile];
 }
 
 tasker_status tkr_schema_check(const tasker_schema_options *o, const char *schema, const char **why)
@@ -59,10 +60,10 @@ static char *add_queue(char *text, int32_t version, const char *queue_schema)
     return text;
 }
 
-static char *add_migrations(char *text, int32_t version, const char *profile, const char *schema_quoted)
+static char *add_migrations(char *text, int32_t version, const char *profile, bool tables, const char *schema_quoted)
 {
     for (const tkr_migration *m = tkr_migrations; m->version != 0; m++)
-        if (m->version == version && strcmp(m->profile, profile) == 0)
+        if (m->version == version && strcmp(m->profile, profile) == 0 && (tables || strcmp(m->topic, "schema") != 0))
             text = add(text, tkr_expand_schema(m->text, schema_quoted, ""), "\n");
     return text;
 }
@@ -94,8 +95,10 @@ static char *add_version(char *text, int32_t version, tasker_schema_profile prof
     text = add_statement(text, TKR_STATEMENT_schema_install__path, schema_quoted);
     if (version == 1)
         text = add_statement(text, TKR_STATEMENT_schema_install__schema, schema_quoted);
-    text = add_migrations(text, version, "", schema_quoted);
-    text = add_migrations(text, version, name, schema_quoted);
+    text = add_migrations(text, version, "", true, schema_quoted);
+    if (profile == TKR_SCHEMA_PROFILE_ADOPTED)
+        text = add_migrations(text, version, "compatible", true, schema_quoted);
+    text = add_migrations(text, version, name, true, schema_quoted);
     if (queue_schema != NULL)
         text = add_queue(text, version, queue_schema);
     text = add_record(text, version, name, schema_quoted);
@@ -124,6 +127,23 @@ char *tkr_schema_text(int32_t version, const tasker_schema_options *o, const cha
     }
     text = add_version(text, version, o->profile, schema_quoted, queue_schema);
     return framed ? add_statement(text, TKR_STATEMENT_db_commit, schema_quoted) : text;
+}
+
+char *tkr_schema_adopt_text(int32_t version, const char *schema_quoted)
+{
+    const char *name = tkr_schema_profile_name(TKR_SCHEMA_PROFILE_ADOPTED);
+    char *text = add_statement(strdup(""), TKR_STATEMENT_schema_install__path, schema_quoted);
+    text = add_migrations(text, version, name, true, schema_quoted);
+    text = add_statement(text, TKR_STATEMENT_schema_adopt__replace, schema_quoted);
+    text = add_migrations(text, version, "", false, schema_quoted);
+    text = add_record(text, version, name, schema_quoted);
+    return add_statement(text, TKR_STATEMENT_schema_adopt__keep, schema_quoted);
+}
+
+char *tkr_schema_unadopt_text(const char *schema_quoted)
+{
+    char *text = add_statement(strdup(""), TKR_STATEMENT_schema_install__path, schema_quoted);
+    return add_statement(text, TKR_STATEMENT_schema_unadopt, schema_quoted);
 }
 
 char *tkr_quote_identifier(const char *name)

@@ -79,8 +79,9 @@ static tasker_status compare(tasker_db *db, const tasker_schema_options *options
     s.with_queue = found.queue && (options == NULL || !options->without_queue);
     if (status == TASKER_OK)
         status = name_scratch(db, &s);
+    bool adopted = found.profile == TKR_SCHEMA_PROFILE_ADOPTED;
     if (status == TASKER_OK)
-        status = make_expected(db, options != NULL ? options->profile : found.profile, &s);
+        status = make_expected(db, options != NULL && !adopted ? options->profile : found.profile, &s);
     if (status == TASKER_OK)
         status = set_plain(db);
     if (status != TASKER_OK)
@@ -88,7 +89,7 @@ static tasker_status compare(tasker_db *db, const tasker_schema_options *options
     tkr_call call = tkr_begin_now(db);
     if (call.status == TASKER_OK)
         tkr_add_schema_verify(&call, tasker_text_of(db->schema), tasker_text_of(s.schema),
-                              tasker_text_of(s.with_queue ? s.queue : NULL));
+                              tasker_text_of(s.with_queue ? s.queue : NULL), adopted);
     return tkr_list_all(&call, out);
 }
 

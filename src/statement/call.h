@@ -23,6 +23,7 @@ typedef struct tkr_statement {
 
 typedef struct tkr_migration {
     int32_t version;     /* 0 ends the table */
+    const char *topic;   /* "schema": tables and indexes */
     const char *profile; /* "": all */
     const char *text;
 } tkr_migration;

@@ -27,7 +27,7 @@ enum kind { DONE, TRANSIENT, OTHER };
     X(FOREIGN_EDGE, 34, OTHER, "An edge connects steps of two tasks.")                                                 \
     X(CYCLE, 35, OTHER, "The edges form a cycle.")                                                                     \
     X(REFERENCE_MISSING, 40, OTHER, "A row that is referred to does not exist.")                                       \
-    X(STILL_REFERENCED, 41, OTHER, "Other rows still refer to the row.")                                               \
+    X(STILL_REFERENCED, 41, OTHER, "Something else still refers to it.")                                               \
     X(CHECK_FAILED, 42, OTHER, "A check of the database refused a value.")                                             \
     X(DENIED, 43, OTHER, "The database role may not do this.")                                                         \
     X(RETRY, 44, TRANSIENT, "The transaction met another one; repeat the whole transaction.")                          \

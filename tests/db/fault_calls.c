@@ -121,6 +121,22 @@ static tasker_status install_another(tasker_db *db, world *w)
     return status;
 }
 
+/* There and back again: the schema, which test_others makes, is as before unless it fails. */
+static tasker_status adopt_another(tasker_db *db, world *w)
+{
+    static const tasker_db_options options = {.schema = TASKER_TEXT("adoptable"), .any_schema = true};
+    tasker_db *another = NULL;
+    tasker_error error;
+    (void)db;
+    tasker_status status = tasker_db_open(T(w->f->conninfo), &options, &error, &another);
+    if (status == TASKER_OK)
+        status = tasker_schema_adopt(another, NULL);
+    if (tasker_status_is_done(status))
+        status = tasker_schema_unadopt(another);
+    tasker_db_close(another);
+    return status;
+}
+
 static tasker_status dump(tasker_db *db, world *w)
 {
     (void)db;
@@ -392,7 +408,8 @@ const victim fault_others[] = {{"open", open_another, .aside = true},
                                {"listen", listen_too, .aside = true},
                                {"hooks", hooks, .writes = true, .aside = true},
                                {"dump", dump, .aside = true},
-                               {"install", install_another, .writes = true, .aside = true}};
+                               {"install", install_another, .writes = true, .aside = true},
+                               {"adopt", adopt_another, .writes = true, .aside = true}};
 const size_t fault_reader_count = COUNT(fault_readers);
 const size_t fault_writer_count = COUNT(fault_writers);
 const size_t fault_other_count = COUNT(fault_others);

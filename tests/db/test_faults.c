@@ -135,6 +135,7 @@ static void test_writes(void **state)
 
 static void test_others(void **state)
 {
+    db_test_make_foreign(*state, "adoptable");
     try_all(*state, fault_others, fault_other_count);
 }
 

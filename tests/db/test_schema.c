@@ -144,7 +144,7 @@ static void test_failure_leaves_nothing(void **state)
     db_test_exec(f, "CREATE SCHEMA taken; CREATE FUNCTION taken.tasker_workflow_steps_task_fixed() RETURNS trigger"
                     " LANGUAGE plpgsql AS 'BEGIN END'");
     tasker_db *db = open_any(f, "taken");
-    assert_status(db, tasker_schema_install(db, NULL), TASKER_DATABASE);
+    assert_status(db, tasker_schema_install(db, NULL), TASKER_SCHEMA_MISMATCH);
     assert_string_equal(tasker_db_error(db)->sqlstate, "42723");
     assert_string_equal(tasker_db_error(db)->statement, "schema_install");
     assert_message(db, "tasker_workflow_steps_task_fixed");

@@ -146,33 +146,37 @@ char *db_test_read_file(const char *path)
     return text;
 }
 
-static void install(const fixture *f)
+static void install(const fixture *f, tasker_status (*make)(tasker_db *, const tasker_schema_options *))
 {
     tasker_db *db = db_test_open_with(f, &(tasker_db_options){.any_schema = true});
-    assert_status(db, tasker_schema_install(db, NULL), TASKER_OK);
+    assert_status(db, make(db, NULL), TASKER_OK);
     tasker_db_close(db);
 }
 
-static void install_foreign(const fixture *f)
+void db_test_make_foreign(const fixture *f, const char *schema)
 {
-    char *sql = db_test_read_file(TASKER_TEST_FOREIGN_SCHEMA);
-    db_test_exec(f, sql);
+    char *sql = db_test_read_file(TASKER_TEST_FOREIGN_SCHEMA), *all = malloc(strlen(sql) + 2 * strlen(schema) + 64);
+    assert_non_null(all);
+    sprintf(all, "CREATE SCHEMA IF NOT EXISTS %s; SET search_path TO %s; %s", schema, schema, sql);
+    db_test_exec(f, all);
+    free(all);
     free(sql);
 }
 
 int tasker_db_test_setup(void **state)
 {
     const char *schema = getenv("TASKER_TEST_SCHEMA");
+    bool adopted = schema != NULL && strcmp(schema, "adopted") == 0;
     fixture *f = &the_fixture;
     snprintf(f->database, sizeof f->database, "%.40s_%ld", program_invocation_short_name, (long)getpid());
     snprintf(f->conninfo, sizeof f->conninfo, "dbname='%s'", f->database);
     db_test_create_database(f->database);
     *state = f;
-    f->foreign = schema != NULL && strcmp(schema, "foreign") == 0;
+    f->foreign = adopted || (schema != NULL && strcmp(schema, "foreign") == 0);
     if (f->foreign)
-        install_foreign(f);
-    else
-        install(f);
+        db_test_make_foreign(f, "public");
+    if (!f->foreign || adopted)
+        install(f, adopted ? tasker_schema_adopt : tasker_schema_install);
     f->db = db_test_open(f);
     return 0;
 }

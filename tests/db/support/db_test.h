@@ -14,7 +14,8 @@
  *         return db_test_run(tests);
  *     }
  *
- * With TASKER_TEST_SCHEMA=foreign the database is as tasker-core makes one, and the handles are opened with any_schema.
+ * With TASKER_TEST_SCHEMA=foreign the database is as tasker-core makes one, and the handles are opened with any_schema;
+ * with adopted it is one of those that tasker_schema_adopt was called for.
  *
  * Without a server (TASKER_TEST_SERVER unset) the program skips, or fails if TASKER_TEST_REQUIRE_SERVER is set.
  */
@@ -73,6 +74,9 @@ char *db_test_read_file(const char *path);
  * task, and the index that results above some 2.6 kB do not fit into. Our tables have neither.
  */
 void db_test_lift_limits(const fixture *f);
+
+/* Makes a schema as tasker-core does. schema is what stands in SQL, quoted. */
+void db_test_make_foreign(const fixture *f, const char *schema);
 
 /* A new empty database beside the fixture's, and its end. */
 void db_test_create_database(const char *name);
