@@ -96,6 +96,8 @@ static tasker_status body(tasker_db *plain, int i, void *context)
     tasker_db_options options = {.hooks = &hooks, .any_schema = a->f->foreign};
     tasker_status status = tasker_db_open(T(a->f->conninfo), &options, &error, &db);
     (void)plain;
+    if (status == TASKER_OK)
+        PQclear(PQexec(tasker_db_conn(db), "SET deadlock_timeout = '20ms'"));
     for (int turn = 0; turn < TURNS && status == TASKER_OK; turn++) {
         uint32_t way = draw(&seed, 4);
         if (way == 0)
