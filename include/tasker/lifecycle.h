@@ -42,11 +42,14 @@ typedef struct tasker_outcome {
     uint64_t reserved[2];
 } tasker_outcome;
 
+struct tasker_claim;
+
 /* Who and why, for the history; and on what condition. NULL: nobody, and none. */
 typedef struct tasker_change {
     tasker_text actor;
     tasker_text reason;
-    tasker_json metadata; /* an object; its keys win over the library's own */
+    tasker_json metadata;             /* an object; its keys win over the library's own */
+    const struct tasker_claim *claim; /* made under it: CONFLICT where it is lost, and for items of other tasks */
     bool has_expected_sort_key;
     int32_t expected_sort_key; /* of the current history row, of every item; CONFLICT when it has moved on */
     uint64_t reserved[4];

@@ -104,7 +104,7 @@ static void add_complete(tkr_call *call, finalize *f, bool begin)
     tkr_add_task_apply__lock(call, m->keys, m->count);
     tkr_move_begin_writes(call);
     if (begin)
-        tkr_add_task_apply__begin(call, m->keys, m->count, m->others + m->count, m->count);
+        tkr_add_task_apply__begin(call, m->keys, m->count, m->others + m->count, m->count, m->claim);
     m->answer = call->part_count;
     tkr_add_task_finalize(call, m->keys, m->count, m->ids, m->count, m->others, m->count, !f->options.empty_stays_open);
     f->decisions = call->part_count;

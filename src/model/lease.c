@@ -30,7 +30,7 @@ static void add_take(tkr_call *call, tkr_move *m)
     size_t source_count = tkr_state_sources(true, TASKER_EVENT_START, sources);
     source_count += tkr_state_sources(true, TASKER_EVENT_RETRY, sources + source_count);
     tkr_add_workflow_step_apply__start_tasks(call, m->keys, m->count, m->others, m->count, m->ids, m->count, sources,
-                                             source_count, NULL, m->change.actor);
+                                             source_count, NULL, m->change.actor, m->claim);
     m->answer = call->part_count;
     tkr_add_lease_take_steps(call, m->keys, m->count, m->ids, m->count, m->others + m->count, m->count,
                              m->change.actor);

@@ -5,11 +5,6 @@
 #include "statements.h"
 #include "value/state.h"
 
-static const int32_t *expected_sort_key(const tkr_move *m)
-{
-    return m->change.has_expected_sort_key ? &m->change.expected_sort_key : NULL;
-}
-
 static bool check_event(tkr_call *call, bool steps, tasker_event event)
 {
     if (tkr_state_target(steps, event) == TASKER_STATE_NONE)
@@ -34,14 +29,13 @@ static void add_step_apply(tkr_call *call, tkr_move *m)
     bool starts = m->event == TASKER_EVENT_START || m->event == TASKER_EVENT_ENQUEUE;
     if (starts)
         tkr_add_workflow_step_apply__start_tasks(call, m->keys, m->count, m->others, m->count, m->ids, m->count,
-                                                 sources, source_count, expected_sort_key(m), m->change.actor);
-    if (is_operators(m->event))
-        tkr_add_workflow_step_apply__lock_tasks(call, m->keys, m->count);
+                                                 sources, source_count, tkr_move_expected_sort_key(m), m->change.actor,
+                                                 m->claim);
     m->answer = call->part_count;
     tkr_add_workflow_step_apply(call, m->keys, m->count, m->ids, m->count, sources, source_count,
-                                tasker_text_of(target), starts, expected_sort_key(m),
+                                tasker_text_of(target), starts, tkr_move_expected_sort_key(m),
                                 tasker_text_of(tasker_event_name(m->event)), m->change.actor, m->change.reason,
-                                m->change.metadata, false);
+                                m->change.metadata, false, m->claim);
 }
 
 tasker_status tasker_workflow_step_apply(tasker_db *db, const tasker_uuid *workflow_step_uuids, size_t count,
@@ -55,6 +49,7 @@ tasker_status tasker_workflow_step_apply(tasker_db *db, const tasker_uuid *workf
     m->steps = true;
     m->event = event;
     m->add = add_step_apply;
+    m->locks_tasks = is_operators(event);
     return tkr_move_run(&call, m, NULL);
 }
 
@@ -70,11 +65,10 @@ static void add_task_apply(tkr_call *call, tkr_move *m)
     tasker_text sources[TKR_STATES];
     size_t source_count = tkr_state_sources(false, m->event, sources);
     const char *target = tasker_state_name(tkr_state_target(false, m->event));
-    tkr_add_task_apply__lock(call, m->keys, m->count);
     m->answer = call->part_count;
     tkr_add_task_apply(call, m->keys, m->count, m->ids, m->count, sources, source_count, tasker_text_of(target),
-                       task_guard(m->event), expected_sort_key(m), tasker_text_of(tasker_event_name(m->event)),
-                       m->change.actor, m->change.reason, m->change.metadata);
+                       task_guard(m->event), tkr_move_expected_sort_key(m), tasker_text_of(tasker_event_name(m->event)),
+                       m->change.actor, m->change.reason, m->change.metadata, m->claim);
 }
 
 /* The guard failed when it fails now too; else somebody was first. */
@@ -82,9 +76,8 @@ static tasker_status judge_task(tkr_move *m, size_t i, const tkr_look *look)
 {
     int32_t guard = task_guard(m->event);
     int64_t forbidden = guard == 1 ? look->undone_steps : guard == 2 ? look->open_steps : 0;
-    bool moved_on = m->change.has_expected_sort_key && look->sort_key != m->change.expected_sort_key;
     tasker_status status = tkr_move_judge(m, i, look);
-    if (moved_on || (status != TASKER_GUARD_FAILED && status != TASKER_CONFLICT))
+    if (tkr_move_has_moved_on(m, look) || (status != TASKER_GUARD_FAILED && status != TASKER_CONFLICT))
         return status;
     return forbidden > 0 ? TASKER_GUARD_FAILED : TASKER_CONFLICT;
 }
@@ -99,6 +92,7 @@ tasker_status tasker_task_apply(tasker_db *db, const tasker_uuid *task_uuids, si
         return tkr_abandon(&call);
     m->event = event;
     m->add = add_task_apply;
+    m->locks_tasks = true;
     m->judge = judge_task;
     return tkr_move_run(&call, m, NULL);
 }

@@ -5,11 +5,6 @@
 #include "tasker/lifecycle.h"
 #include "value/state.h"
 
-static const int32_t *expected_sort_key(const tkr_move *m)
-{
-    return m->change.has_expected_sort_key ? &m->change.expected_sort_key : NULL;
-}
-
 static void add_step_skip(tkr_call *call, tkr_move *m);
 
 static tasker_status run(tkr_call *call, bool steps, const tasker_uuid *keys, size_t count, tasker_event event,
@@ -24,6 +19,7 @@ static tasker_status run(tkr_call *call, bool steps, const tasker_uuid *keys, si
     m->add = add;
     m->judge = judge;
     m->wide = add != add_step_skip;
+    m->locks_tasks = true;
     return tkr_move_run(call, m, NULL);
 }
 
@@ -35,12 +31,11 @@ static void add_task_cancel(tkr_call *call, tkr_move *m)
     size_t source_count = tkr_state_sources(false, m->event, sources);
     size_t step_source_count = tkr_state_sources(true, m->event, step_sources);
     const char *target = tasker_state_name(tkr_state_target(false, m->event));
-    tkr_add_task_apply__lock(call, m->keys, m->count);
     tkr_add_task_cancel__lock_steps(call, m->keys, m->count);
     m->answer = call->part_count;
     tkr_add_task_cancel(call, m->keys, m->count, m->ids, m->count, sources, source_count, tasker_text_of(target),
-                        expected_sort_key(m), tasker_text_of(tasker_event_name(m->event)), m->change.actor,
-                        m->change.reason, m->change.metadata, step_sources, step_source_count);
+                        tkr_move_expected_sort_key(m), tasker_text_of(tasker_event_name(m->event)), m->change.actor,
+                        m->change.reason, m->change.metadata, m->claim, step_sources, step_source_count);
 }
 
 tasker_status tasker_task_cancel(tasker_db *db, const tasker_uuid *task_uuids, size_t count,
@@ -55,12 +50,11 @@ static void add_task_reset(tkr_call *call, tkr_move *m)
     tasker_text sources[TKR_STATES];
     size_t source_count = tkr_state_sources(false, m->event, sources);
     const char *target = tasker_state_name(tkr_state_target(false, m->event));
-    tkr_add_task_apply__lock(call, m->keys, m->count);
     tkr_add_task_cancel__lock_steps(call, m->keys, m->count);
     m->answer = call->part_count;
     tkr_add_task_reset(call, m->keys, m->count, m->ids, m->count, sources, source_count, tasker_text_of(target),
-                       expected_sort_key(m), tasker_text_of(tasker_event_name(m->event)), m->change.actor,
-                       m->change.reason, m->change.metadata);
+                       tkr_move_expected_sort_key(m), tasker_text_of(tasker_event_name(m->event)), m->change.actor,
+                       m->change.reason, m->change.metadata, m->claim);
 }
 
 tasker_status tasker_task_reset(tasker_db *db, const tasker_uuid *task_uuids, size_t count, const tasker_change *change,
@@ -77,22 +71,16 @@ static void add_step_skip(tkr_call *call, tkr_move *m)
     tasker_text sources[TKR_STATES];
     size_t source_count = tkr_state_sources(true, m->event, sources);
     const char *target = tasker_state_name(tkr_state_target(true, m->event));
-    tkr_add_workflow_step_apply__lock_tasks(call, m->keys, m->count);
     m->answer = call->part_count;
     tkr_add_workflow_step_apply(call, m->keys, m->count, m->ids, m->count, sources, source_count,
-                                tasker_text_of(target), false, expected_sort_key(m), tasker_text_of("skip"),
-                                m->change.actor, m->change.reason, m->change.metadata, true);
-}
-
-static bool has_moved_on(const tkr_move *m, const tkr_look *look)
-{
-    return m->change.has_expected_sort_key && look->sort_key != m->change.expected_sort_key;
+                                tasker_text_of(target), false, tkr_move_expected_sort_key(m), tasker_text_of("skip"),
+                                m->change.actor, m->change.reason, m->change.metadata, true, m->claim);
 }
 
 static tasker_status judge_skip(tkr_move *m, size_t i, const tkr_look *look)
 {
     tasker_status status = tkr_move_judge(m, i, look);
-    bool refused = status == TASKER_CONFLICT && !has_moved_on(m, look) && !look->skippable;
+    bool refused = status == TASKER_CONFLICT && !tkr_move_has_moved_on(m, look) && !look->skippable;
     return refused ? TASKER_GUARD_FAILED : status;
 }
 
@@ -120,11 +108,11 @@ typedef struct reset {
 static void add_step_reset(tkr_call *call, tkr_move *m)
 {
     const reset *r = m->own;
-    tkr_add_workflow_step_apply__lock_tasks(call, m->keys, m->count);
     tkr_add_workflow_step_reset__lock_steps(call, m->keys, m->count, r->descendants);
     m->answer = call->part_count;
-    tkr_add_workflow_step_reset(call, m->keys, m->count, r->descendants, m->ids, m->count, expected_sort_key(m),
-                                m->change.actor, m->change.reason, m->change.metadata);
+    tkr_add_workflow_step_reset(call, m->keys, m->count, r->descendants, m->ids, m->count,
+                                tkr_move_expected_sort_key(m), m->change.actor, m->change.reason, m->change.metadata,
+                                m->claim);
     m->extra = call->part_count;
     tkr_add_workflow_step_reset__hindered(call, m->keys, m->count, r->descendants);
 }
@@ -147,7 +135,7 @@ static tasker_status judge_reset(tkr_move *m, size_t i, const tkr_look *look)
     const reset *r = m->own;
     tasker_status status = tkr_move_judge(m, i, look);
     bool hindered = tasker_state_is_terminal(look->task_state) || r->hindered[i];
-    return status == TASKER_CONFLICT && !has_moved_on(m, look) && hindered ? TASKER_GUARD_FAILED : status;
+    return status == TASKER_CONFLICT && !tkr_move_has_moved_on(m, look) && hindered ? TASKER_GUARD_FAILED : status;
 }
 
 tasker_status tasker_workflow_step_reset(tasker_db *db, const tasker_uuid *workflow_step_uuids, size_t count,
@@ -168,5 +156,6 @@ tasker_status tasker_workflow_step_reset(tasker_db *db, const tasker_uuid *workf
     m->collect = collect_hindered;
     m->judge = judge_reset;
     m->wide = true;
+    m->locks_tasks = true;
     return tkr_move_run(&call, m, NULL);
 }

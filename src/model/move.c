@@ -4,6 +4,7 @@
 #include <string.h>
 #include "model/registry.h"
 #include "statements.h"
+#include "tasker/claim.h"
 #include "value/error.h"
 #include "value/state.h"
 
@@ -23,6 +24,18 @@ static const tkr_column moved_columns[] = {
 const tkr_entity tkr_entity_moved = {"moved", sizeof(moved), moved_columns};
 
 static const tkr_column step_look_columns[] = {
+    TKR_COLUMN(tkr_look, found),           TKR_OPTIONAL(tkr_look, own_state),
+    TKR_COLUMN(tkr_look, own_elsewhere),   TKR_OPTIONAL(tkr_look, transition_uuid),
+    TKR_OPTIONAL(tkr_look, from_state),    TKR_OPTIONAL(tkr_look, to_state),
+    TKR_NULLABLE(tkr_look, sort_key),      TKR_NULLABLE(tkr_look, attempts),
+    TKR_NULLABLE(tkr_look, unmet_parents), TKR_NULLABLE(tkr_look, retry_eligible),
+    TKR_NULLABLE(tkr_look, waiting),       TKR_NULLABLE(tkr_look, next_attempt_at),
+    TKR_COLUMN(tkr_look, skippable),       TKR_COLUMN(tkr_look, claim_lost),
+    TKR_OPTIONAL(tkr_look, task_state),    TKR_END_COLUMNS,
+};
+const tkr_entity tkr_entity_step_look = {"step_look", sizeof(tkr_look), step_look_columns};
+
+static const tkr_column task_look_columns[] = {
     TKR_COLUMN(tkr_look, found),
     TKR_OPTIONAL(tkr_look, own_state),
     TKR_COLUMN(tkr_look, own_elsewhere),
@@ -30,23 +43,10 @@ static const tkr_column step_look_columns[] = {
     TKR_OPTIONAL(tkr_look, from_state),
     TKR_OPTIONAL(tkr_look, to_state),
     TKR_NULLABLE(tkr_look, sort_key),
-    TKR_NULLABLE(tkr_look, attempts),
-    TKR_NULLABLE(tkr_look, unmet_parents),
-    TKR_NULLABLE(tkr_look, retry_eligible),
-    TKR_NULLABLE(tkr_look, waiting),
-    TKR_NULLABLE(tkr_look, next_attempt_at),
-    TKR_COLUMN(tkr_look, skippable),
-    TKR_OPTIONAL(tkr_look, task_state),
+    TKR_COLUMN(tkr_look, undone_steps),
+    TKR_COLUMN(tkr_look, open_steps),
+    TKR_COLUMN(tkr_look, claim_lost),
     TKR_END_COLUMNS,
-};
-const tkr_entity tkr_entity_step_look = {"step_look", sizeof(tkr_look), step_look_columns};
-
-static const tkr_column task_look_columns[] = {
-    TKR_COLUMN(tkr_look, found),         TKR_OPTIONAL(tkr_look, own_state),
-    TKR_COLUMN(tkr_look, own_elsewhere), TKR_OPTIONAL(tkr_look, transition_uuid),
-    TKR_OPTIONAL(tkr_look, from_state),  TKR_OPTIONAL(tkr_look, to_state),
-    TKR_NULLABLE(tkr_look, sort_key),    TKR_COLUMN(tkr_look, undone_steps),
-    TKR_COLUMN(tkr_look, open_steps),    TKR_END_COLUMNS,
 };
 const tkr_entity tkr_entity_task_look = {"task_look", sizeof(tkr_look), task_look_columns};
 
@@ -126,6 +126,13 @@ bool tkr_move_keep_change(tkr_call *call, tkr_move *m, const tasker_change *chan
     m->change.reason = tkr_keep_text(call, change->reason);
     tasker_text metadata = tkr_keep_text(call, (tasker_text){change->metadata.ptr, change->metadata.len});
     m->change.metadata = (tasker_json){metadata.ptr, metadata.len};
+    m->change.claim = NULL;
+    if (change->claim != NULL) {
+        tasker_uuid *token = tkr_keep(call, sizeof *token);
+        if (token != NULL)
+            *token = change->claim->token.uuid;
+        m->claim = token;
+    }
     return call->status == TASKER_OK;
 }
 
@@ -186,6 +193,16 @@ static bool is_source(const tkr_move *m, tasker_state state)
                     : tasker_state_after_task_event(state, m->event) != TASKER_STATE_NONE;
 }
 
+const int32_t *tkr_move_expected_sort_key(const tkr_move *m)
+{
+    return m->change.has_expected_sort_key ? &m->change.expected_sort_key : NULL;
+}
+
+bool tkr_move_has_moved_on(const tkr_move *m, const tkr_look *look)
+{
+    return look->claim_lost || (m->change.has_expected_sort_key && look->sort_key != m->change.expected_sort_key);
+}
+
 tasker_status tkr_move_judge(tkr_move *m, size_t i, const tkr_look *look)
 {
     (void)i;
@@ -196,7 +213,7 @@ tasker_status tkr_move_judge(tkr_move *m, size_t i, const tkr_look *look)
         return TASKER_OK;
     if (look->own_state != TASKER_STATE_NONE || look->own_elsewhere)
         return TASKER_DUPLICATE; /* the key was used for something else */
-    if (m->change.has_expected_sort_key && look->sort_key != m->change.expected_sort_key)
+    if (tkr_move_has_moved_on(m, look))
         return TASKER_CONFLICT;
     if (look->to_state == target)
         return TASKER_NOOP;
@@ -232,17 +249,17 @@ static void take_look(tkr_move *m, size_t i, const tkr_look *look)
 static void add_look(tkr_call *call, const tkr_move *m)
 {
     if (m->steps)
-        tkr_add_workflow_step_apply__look(call, m->keys, m->count, m->ids, m->count);
+        tkr_add_workflow_step_apply__look(call, m->keys, m->count, m->ids, m->count, m->claim);
     else
-        tkr_add_task_apply__look(call, m->keys, m->count, m->ids, m->count);
+        tkr_add_task_apply__look(call, m->keys, m->count, m->ids, m->count, m->claim);
 }
 
 static void add_first_rows(tkr_call *call, const tkr_move *m)
 {
     if (m->steps)
-        tkr_add_workflow_step_apply__begin(call, m->keys, m->count, m->others + m->count, m->count);
+        tkr_add_workflow_step_apply__begin(call, m->keys, m->count, m->others + m->count, m->count, m->claim);
     else
-        tkr_add_task_apply__begin(call, m->keys, m->count, m->others + m->count, m->count);
+        tkr_add_task_apply__begin(call, m->keys, m->count, m->others + m->count, m->count, m->claim);
 }
 
 static tasker_status read_looks(tkr_call *call, tkr_move *m, bool *without_history)
@@ -257,7 +274,7 @@ static tasker_status read_looks(tkr_call *call, tkr_move *m, bool *without_histo
             look.to_state = TASKER_STATE_PENDING;
         if (!m->moved[i])
             take_look(m, i, &look);
-        if (fresh && m->outcomes[i].status == TASKER_CONFLICT && !m->change.has_expected_sort_key) {
+        if (fresh && m->outcomes[i].status == TASKER_CONFLICT && !m->change.has_expected_sort_key && !look.claim_lost) {
             *without_history = true; /* it lacks nothing else */
             m->begun_at[i] = 1;
         }
@@ -302,10 +319,20 @@ void tkr_move_end_writes(tkr_call *call, const tkr_move *m)
         tkr_add_task_apply__follow(call, m->keys, m->count);
 }
 
+static void lock_tasks(tkr_call *call, const tkr_move *m)
+{
+    if (m->steps)
+        tkr_add_workflow_step_apply__lock_tasks(call, m->keys, m->count);
+    else
+        tkr_add_task_apply__lock(call, m->keys, m->count);
+}
+
 static void add_round(tkr_call *call, tkr_move *m)
 {
     if (!m->wide)
         tkr_move_begin_writes(call);
+    if (m->locks_tasks || m->claim != NULL)
+        lock_tasks(call, m);
     if (m->begun)
         add_first_rows(call, m);
     m->add(call, m);

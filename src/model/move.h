@@ -18,6 +18,7 @@ typedef struct tkr_look {
     bool found;
     tasker_state own_state; /* to_state of the item's history row under the key of the move; NONE: no such row */
     bool own_elsewhere;     /* that key belongs to the history of another */
+    bool claim_lost;        /* the claim under which the change was to be made */
     tasker_uuid transition_uuid;
     tasker_state from_state, to_state;
     bool has_sort_key, has_attempts, has_unmet_parents, has_retry_eligible, retry_eligible, has_waiting, waiting,
@@ -40,7 +41,9 @@ struct tkr_move {
     tasker_outcome *outcomes; /* the caller's, or kept by the call */
     bool steps;
     tasker_event event;
-    tasker_change change; /* texts kept by the call */
+    tasker_change change;     /* texts kept by the call */
+    const tasker_uuid *claim; /* token of the claim under which it is made; kept by the call. NULL: none */
+    bool locks_tasks;         /* in a statement before the writes; moves under a claim do so anyway */
 
     void (*add)(tkr_call *call,
                 tkr_move *move); /* the operation's flush; sets answer (and extra). NULL: added already */
@@ -72,6 +75,12 @@ tasker_status tkr_move_run(tkr_call *call, tkr_move *move, void *out);
  */
 void tkr_move_begin_writes(tkr_call *call);
 void tkr_move_end_writes(tkr_call *call, const tkr_move *move);
+
+/* The condition of the change is not met: its claim is lost, or the history has another sort key. */
+bool tkr_move_has_moved_on(const tkr_move *move, const tkr_look *look);
+
+/* For statements: NULL when any will do. */
+const int32_t *tkr_move_expected_sort_key(const tkr_move *move);
 
 /* The usual verdict: resend, gone, there already, moved on, no arrow, guard. */
 tasker_status tkr_move_judge(tkr_move *move, size_t i, const tkr_look *look);

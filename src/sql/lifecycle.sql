@@ -17,6 +17,14 @@
 s.updated_at = (SELECT seen.updated_at FROM {schema}.tasker_workflow_steps seen
                  WHERE seen.workflow_step_uuid = s.workflow_step_uuid)
 
+-- Who writes under a claim has it still: the one place where that is decided. held.token NULL: under none. The claim's
+-- row was locked by a statement before this one, so it is now as it is read here.
+-- part: still_held (held: task_uuid, token)
+(held.token IS NULL
+ OR (SELECT k.claim_id = CAST (held.token AS text) AND k.claimed_at IS NOT NULL
+       FROM {schema}.tasker_tasks k
+      WHERE k.task_uuid = held.task_uuid))
+
 -- part: flip_step (cur: the current rows, locked)
 flip AS (
     UPDATE {schema}.tasker_workflow_step_transitions t
@@ -36,30 +44,34 @@ flip AS (
 )
 
 -- A history without rows counts as pending; the row is written when somebody first needs to move it.
--- name: workflow_step_apply__begin writes none (workflow_step_uuids uuid[], transition_uuids uuid[])
+-- name: workflow_step_apply__begin writes none (workflow_step_uuids uuid[], transition_uuids uuid[], claim uuid?)
 INSERT INTO {schema}.tasker_workflow_step_transitions
        (workflow_step_transition_uuid, workflow_step_uuid, to_state, sort_key, most_recent, created_at, updated_at)
 SELECT i.transition_uuid, s.workflow_step_uuid, 'pending', 1, true, n.now, n.now
   FROM unnest($1::uuid[], $2::uuid[]) AS i (step_uuid, transition_uuid)
   JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
+ CROSS JOIN LATERAL (SELECT s.task_uuid, $3) AS held (task_uuid, token)
  CROSS JOIN LATERAL (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) n
  WHERE NOT EXISTS (SELECT FROM {schema}.tasker_workflow_step_transitions t
                     WHERE t.workflow_step_uuid = s.workflow_step_uuid)
+   AND {still_held}
  ORDER BY s.workflow_step_uuid
 ON CONFLICT (workflow_step_uuid, most_recent) WHERE most_recent DO NOTHING;
 
--- name: task_apply__begin writes none (task_uuids uuid[], transition_uuids uuid[])
+-- name: task_apply__begin writes none (task_uuids uuid[], transition_uuids uuid[], claim uuid?)
 INSERT INTO {schema}.tasker_task_transitions
        (task_transition_uuid, task_uuid, to_state, sort_key, most_recent, created_at, updated_at)
 SELECT i.transition_uuid, k.task_uuid, 'pending', 1, true, n.now, n.now
   FROM unnest($1::uuid[], $2::uuid[]) AS i (task_uuid, transition_uuid)
   JOIN {schema}.tasker_tasks k ON k.task_uuid = i.task_uuid
+ CROSS JOIN LATERAL (SELECT k.task_uuid, $3) AS held (task_uuid, token)
  CROSS JOIN LATERAL (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) n
  WHERE NOT EXISTS (SELECT FROM {schema}.tasker_task_transitions t WHERE t.task_uuid = k.task_uuid)
+   AND {still_held}
  ORDER BY k.task_uuid
 ON CONFLICT (task_uuid, most_recent) WHERE most_recent DO NOTHING;
 
--- Whoever decides for a whole task, or steps in from outside, holds the task row first.
+-- Whoever decides for a whole task, steps in from outside, or writes under a claim holds the task row first.
 -- name: workflow_step_apply__lock_tasks runs none (workflow_step_uuids uuid[])
 SELECT
   FROM {schema}.tasker_tasks k
@@ -72,7 +84,7 @@ SELECT FROM {schema}.tasker_tasks k WHERE k.task_uuid = ANY ($1) ORDER BY k.task
 
 -- The task of a step that is about to start, or to be enqueued, begins. Before the step, as the lock order wants it, and
 -- under the conditions of the step's own move, so that a refused one leaves the task alone.
--- name: workflow_step_apply__start_tasks writes none (workflow_step_uuids uuid[], transition_uuids uuid[], step_transition_uuids uuid[], sources text[], expected_sort_key int4?, actor text?)
+-- name: workflow_step_apply__start_tasks writes none (workflow_step_uuids uuid[], transition_uuids uuid[], step_transition_uuids uuid[], sources text[], expected_sort_key int4?, actor text?, claim uuid?)
 WITH cur AS MATERIALIZED (
     SELECT k.task_uuid, t.task_transition_uuid, t.sort_key, t.created_at
       FROM {schema}.tasker_tasks k
@@ -85,7 +97,9 @@ WITH cur AS MATERIALIZED (
              JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
              JOIN {schema}.tasker_workflow_step_transitions st
                   ON st.workflow_step_uuid = s.workflow_step_uuid AND st.most_recent
+            CROSS JOIN LATERAL (SELECT s.task_uuid, $7) AS held (task_uuid, token)
             WHERE st.to_state = ANY ($4)
+              AND {still_held}
               AND ($5 IS NULL OR st.sort_key = $5)
               AND NOT EXISTS (SELECT FROM {schema}.tasker_workflow_step_transitions o
                                WHERE o.workflow_step_transition_uuid = i.transition_uuid)
@@ -109,7 +123,7 @@ SELECT ids.transition_uuid, flip.task_uuid, 'in_progress', 'pending',
  CROSS JOIN LATERAL (SELECT greatest(clock_timestamp() AT TIME ZONE 'UTC', flip.created_at) AS now) n;
 
 -- Any one arrow of the step table but those that leases own. guarded: parents done, retries left, waits over.
--- name: workflow_step_apply writes many moved (workflow_step_uuids uuid[], transition_uuids uuid[], sources text[], target text, guarded bool, expected_sort_key int4?, event text, actor text?, reason text?, metadata jsonb?, skippable_only bool)
+-- name: workflow_step_apply writes many moved (workflow_step_uuids uuid[], transition_uuids uuid[], sources text[], target text, guarded bool, expected_sort_key int4?, event text, actor text?, reason text?, metadata jsonb?, skippable_only bool, claim uuid?)
 WITH cur AS MATERIALIZED (
     SELECT s.workflow_step_uuid, t.workflow_step_transition_uuid, t.to_state, t.sort_key, t.created_at,
            i.transition_uuid
@@ -117,8 +131,10 @@ WITH cur AS MATERIALIZED (
       JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
       JOIN {schema}.tasker_workflow_step_transitions t
            ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
+     CROSS JOIN LATERAL (SELECT s.task_uuid, $12) AS held (task_uuid, token)
      WHERE t.to_state = ANY ($3)
        AND ($6 IS NULL OR t.sort_key = $6)
+       AND {still_held}
        AND (s.skippable OR NOT $11)
        AND NOT EXISTS (SELECT FROM {schema}.tasker_workflow_step_transitions o
                         WHERE o.workflow_step_transition_uuid = i.transition_uuid)
@@ -164,7 +180,7 @@ RETURNING ins.workflow_step_uuid AS key, ins.workflow_step_transition_uuid AS tr
           1::int4 AS moved;
 
 -- How each step stands now, and whether the history holds the row that was to be written. In the order asked.
--- name: workflow_step_apply__look reads many step_look (workflow_step_uuids uuid[], transition_uuids uuid[])
+-- name: workflow_step_apply__look reads many step_look (workflow_step_uuids uuid[], transition_uuids uuid[], claim uuid?)
 SELECT s.workflow_step_uuid IS NOT NULL AS found,
        (SELECT o.to_state::text
           FROM {schema}.tasker_workflow_step_transitions o
@@ -183,6 +199,7 @@ SELECT s.workflow_step_uuid IS NOT NULL AS found,
        r.next_retry_at > (now() AT TIME ZONE 'UTC') AS waiting,
        r.next_retry_at::timestamp AS next_attempt_at,
        coalesce(s.skippable, false) AS skippable,
+       {still_held} IS NOT TRUE AS claim_lost,
        coalesce(kt.to_state, CASE WHEN s.task_uuid IS NOT NULL THEN 'pending' END)::text AS task_state
   FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS i (step_uuid, transition_uuid, n)
   LEFT JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
@@ -190,18 +207,21 @@ SELECT s.workflow_step_uuid IS NOT NULL AS found,
          ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
   LEFT JOIN {schema}.tasker_task_transitions kt ON kt.task_uuid = s.task_uuid AND kt.most_recent
   LEFT JOIN {tasker_step_readiness_status} r ON r.workflow_step_uuid = s.workflow_step_uuid
+ CROSS JOIN LATERAL (SELECT s.task_uuid, $3) AS held (task_uuid, token)
  ORDER BY i.n;
 
 -- Any one arrow of the task table. guard: 1 all steps done, 2 all steps at their end, 0 none.
 -- A task that leaves pending and in_progress holds no claim any more.
--- name: task_apply writes many moved (task_uuids uuid[], transition_uuids uuid[], sources text[], target text, guard int4, expected_sort_key int4?, event text, actor text?, reason text?, metadata jsonb?)
+-- name: task_apply writes many moved (task_uuids uuid[], transition_uuids uuid[], sources text[], target text, guard int4, expected_sort_key int4?, event text, actor text?, reason text?, metadata jsonb?, claim uuid?)
 WITH cur AS MATERIALIZED (
     SELECT k.task_uuid, t.task_transition_uuid, t.to_state, t.sort_key, t.created_at, i.transition_uuid
       FROM unnest($1::uuid[], $2::uuid[]) AS i (task_uuid, transition_uuid)
       JOIN {schema}.tasker_tasks k ON k.task_uuid = i.task_uuid
       JOIN {schema}.tasker_task_transitions t ON t.task_uuid = k.task_uuid AND t.most_recent
+     CROSS JOIN LATERAL (SELECT k.task_uuid, $11) AS held (task_uuid, token)
      WHERE t.to_state = ANY ($3)
        AND ($6 IS NULL OR t.sort_key = $6)
+       AND {still_held}
        AND NOT EXISTS (SELECT FROM {schema}.tasker_task_transitions o WHERE o.task_transition_uuid = i.transition_uuid)
        AND ($5 = 0 OR (
            SELECT true
@@ -323,7 +343,7 @@ RETURNING ins.task_uuid AS key, ins.task_transition_uuid AS transition_uuid, ins
           ins.to_state::text AS task_state, 1::int4 AS moved;
 
 -- The steps are counted as the guards of task_apply have it: whether it failed, or somebody was first.
--- name: task_apply__look reads many task_look (task_uuids uuid[], transition_uuids uuid[])
+-- name: task_apply__look reads many task_look (task_uuids uuid[], transition_uuids uuid[], claim uuid?)
 SELECT k.task_uuid IS NOT NULL AS found,
        (SELECT o.to_state::text
           FROM {schema}.tasker_task_transitions o
@@ -337,10 +357,12 @@ SELECT k.task_uuid IS NOT NULL AS found,
        t.to_state::text AS to_state,
        t.sort_key::int4 AS sort_key,
        c.undone_steps::int8 AS undone_steps,
-       c.open_steps::int8 AS open_steps
+       c.open_steps::int8 AS open_steps,
+       {still_held} IS NOT TRUE AS claim_lost
   FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS i (task_uuid, transition_uuid, n)
   LEFT JOIN {schema}.tasker_tasks k ON k.task_uuid = i.task_uuid
   LEFT JOIN {schema}.tasker_task_transitions t ON t.task_uuid = k.task_uuid AND t.most_recent
+ CROSS JOIN LATERAL (SELECT k.task_uuid, $3) AS held (task_uuid, token)
  CROSS JOIN LATERAL (
        SELECT count(*) AS undone_steps, count(*) FILTER (WHERE st.to_state IS DISTINCT FROM 'cancelled') AS open_steps
          FROM {schema}.tasker_workflow_steps s

@@ -17,14 +17,16 @@ SELECT
  ORDER BY s.workflow_step_uuid
    FOR NO KEY UPDATE OF s;
 
--- part: cur_task ($1 task_uuids, $2 transition_uuids, $3 sources, $5 expected_sort_key)
+-- part: cur_task ($1 task_uuids, $2 transition_uuids, $3 sources, $5 expected_sort_key, $10 claim)
 cur AS MATERIALIZED (
     SELECT k.task_uuid, t.task_transition_uuid, t.to_state, t.sort_key, t.created_at, i.transition_uuid
       FROM unnest($1::uuid[], $2::uuid[]) AS i (task_uuid, transition_uuid)
       JOIN {schema}.tasker_tasks k ON k.task_uuid = i.task_uuid
       JOIN {schema}.tasker_task_transitions t ON t.task_uuid = k.task_uuid AND t.most_recent
+     CROSS JOIN LATERAL (SELECT k.task_uuid, $10) AS held (task_uuid, token)
      WHERE t.to_state = ANY ($3)
        AND ($5 IS NULL OR t.sort_key = $5)
+       AND {still_held}
        AND NOT EXISTS (SELECT FROM {schema}.tasker_task_transitions o WHERE o.task_transition_uuid = i.transition_uuid)
      ORDER BY k.task_uuid
        FOR NO KEY UPDATE OF k, t
@@ -54,7 +56,7 @@ flip_step AS (
 
 -- A task that is cancelled already and still has open steps (task_apply touches none) loses these, without a new row of
 -- its own. A step without history gets the one row that says all.
--- name: task_cancel writes many moved (task_uuids uuid[], transition_uuids uuid[], sources text[], target text, expected_sort_key int4?, event text, actor text?, reason text?, metadata jsonb?, step_sources text[])
+-- name: task_cancel writes many moved (task_uuids uuid[], transition_uuids uuid[], sources text[], target text, expected_sort_key int4?, event text, actor text?, reason text?, metadata jsonb?, claim uuid?, step_sources text[])
 WITH {cur_task}, {flip_task}, {ins_task}, task AS (
     UPDATE {schema}.tasker_tasks k
        SET complete = false, completed_at = NULL, claim_id = NULL, claimed_at = NULL, claimed_by = NULL,
@@ -67,8 +69,10 @@ WITH {cur_task}, {flip_task}, {ins_task}, task AS (
     SELECT DISTINCT ON (t.task_uuid) t.task_uuid, i.transition_uuid, t.from_state, t.sort_key, 0
       FROM unnest($1::uuid[], $2::uuid[]) AS i (task_uuid, transition_uuid)
       JOIN {schema}.tasker_task_transitions t ON t.task_uuid = i.task_uuid AND t.most_recent
+     CROSS JOIN LATERAL (SELECT i.task_uuid, $10) AS held (task_uuid, token)
      WHERE t.to_state = $4
        AND ($5 IS NULL OR t.sort_key = $5)
+       AND {still_held}
        AND NOT EXISTS (SELECT FROM {schema}.tasker_task_transitions o WHERE o.task_transition_uuid = i.transition_uuid)
 ), cur_step AS MATERIALIZED (
     SELECT s.workflow_step_uuid, s.task_uuid, t.workflow_step_transition_uuid, t.to_state, t.sort_key, t.created_at
@@ -76,7 +80,7 @@ WITH {cur_task}, {flip_task}, {ins_task}, task AS (
       JOIN {schema}.tasker_workflow_steps s ON s.task_uuid = scope.task_uuid
       JOIN {schema}.tasker_workflow_step_transitions t
            ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
-     WHERE t.to_state = ANY ($10)
+     WHERE t.to_state = ANY ($11)
      ORDER BY s.workflow_step_uuid
        FOR NO KEY UPDATE OF s, t
 ), {flip_own_step}, ins_step AS (
@@ -119,7 +123,7 @@ SELECT scope.task_uuid AS key, scope.transition_uuid AS transition_uuid, scope.f
 
 -- Steps in error go to pending as new: no attempts, no backoff. So do the attempts of pending ones that could never
 -- start again (others leave such behind), which is no change of state.
--- name: task_reset writes many moved (task_uuids uuid[], transition_uuids uuid[], sources text[], target text, expected_sort_key int4?, event text, actor text?, reason text?, metadata jsonb?)
+-- name: task_reset writes many moved (task_uuids uuid[], transition_uuids uuid[], sources text[], target text, expected_sort_key int4?, event text, actor text?, reason text?, metadata jsonb?, claim uuid?)
 WITH {cur_task}, {flip_task}, {ins_task}, task AS (
     UPDATE {schema}.tasker_tasks k
        SET complete = false, completed_at = NULL, updated_at = ins.created_at
@@ -206,7 +210,7 @@ coalesce((SELECT true
 
 -- The way out of every state in which nobody works on the step. Whoever waits to start a child whose parent is taken
 -- back finds that child's updated_at moved (step_as_seen).
--- name: workflow_step_reset writes many moved (workflow_step_uuids uuid[], descendants bool, transition_uuids uuid[], expected_sort_key int4?, actor text?, reason text?, metadata jsonb?)
+-- name: workflow_step_reset writes many moved (workflow_step_uuids uuid[], descendants bool, transition_uuids uuid[], expected_sort_key int4?, actor text?, reason text?, metadata jsonb?, claim uuid?)
 WITH RECURSIVE {reached}, item AS MATERIALIZED (
     SELECT i.step_uuid AS root_uuid, i.transition_uuid, coalesce(kt.to_state, 'pending') AS task_state
       FROM unnest($1::uuid[], $3::uuid[]) AS i (step_uuid, transition_uuid)
@@ -214,8 +218,10 @@ WITH RECURSIVE {reached}, item AS MATERIALIZED (
       JOIN {schema}.tasker_workflow_step_transitions t
            ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
       LEFT JOIN {schema}.tasker_task_transitions kt ON kt.task_uuid = s.task_uuid AND kt.most_recent
+     CROSS JOIN LATERAL (SELECT s.task_uuid, $8) AS held (task_uuid, token)
      WHERE t.to_state IN {step_reset_from}
        AND ($4 IS NULL OR t.sort_key = $4)
+       AND {still_held}
        AND coalesce(kt.to_state, 'pending') NOT IN {terminal}
        AND NOT EXISTS (SELECT FROM {schema}.tasker_workflow_step_transitions o
                         WHERE o.workflow_step_transition_uuid = i.transition_uuid)
