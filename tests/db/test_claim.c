@@ -1,24 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Claims: what is given to whom, in which order, and what the token is good for. */
-#include <tasker/claim.h>
-#include "flow_test.h"
-
-static const tasker_claim_options one = {.orchestrator = TASKER_TEXT("o")};
-
-static const tasker_claims *take(tasker_db *db, const tasker_claim_options *options, size_t expected)
-{
-    const tasker_claims *claims = NULL;
-    assert_status(db, tasker_claim_take(db, options, &claims), TASKER_OK);
-    assert_int_equal(claims->count, expected);
-    return claims;
-}
-
-/* Nobody waits: what earlier tests left is claimed for ever. */
-static void take_the_rest(const fixture *f)
-{
-    tell(tasker_db_conn(f->db), "UPDATE tasker_tasks SET claimed_at = now() AT TIME ZONE 'UTC', claimed_by = 'away',"
-                                " claim_timeout_seconds = 1000000");
-}
+#include "claim_test.h"
 
 static void test_take_tells_all(void **state)
 {

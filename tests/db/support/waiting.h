@@ -15,6 +15,7 @@
 
 #include "flow_test.h"
 #include <pthread.h>
+#include <tasker/claim.h>
 
 typedef struct waiting {
     tasker_db *db;
@@ -23,6 +24,7 @@ typedef struct waiting {
     tasker_uuid uuids[4];
     size_t count;
     tasker_event event;
+    const tasker_claim *claim; /* NULL, or: under it */
     const tasker_leases *leases;
     tasker_outcome outcomes[4];
     tasker_status status;
@@ -31,7 +33,13 @@ typedef struct waiting {
 
 static inline tasker_status run_step_event(waiting *w)
 {
-    return tasker_workflow_step_apply(w->db, w->uuids, w->count, w->event, NULL, w->outcomes);
+    return tasker_workflow_step_apply(w->db, w->uuids, w->count, w->event, &(tasker_change){.claim = w->claim},
+                                      w->outcomes);
+}
+
+static inline tasker_status run_task_event(waiting *w)
+{
+    return tasker_task_apply(w->db, w->uuids, w->count, w->event, &(tasker_change){.claim = w->claim}, w->outcomes);
 }
 
 static inline tasker_status run_finalize(waiting *w)
