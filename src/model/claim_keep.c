@@ -13,9 +13,10 @@ bool tkr_claim_check(tkr_call *call)
 }
 
 typedef struct claim_kept {
-    tasker_uuid task_uuid;
+    tasker_uuid task_uuid, token;
 } claim_kept;
-static const tkr_column kept_columns[] = {TKR_COLUMN(claim_kept, task_uuid), TKR_END_COLUMNS};
+static const tkr_column kept_columns[] = {TKR_COLUMN(claim_kept, task_uuid), TKR_COLUMN(claim_kept, token),
+                                          TKR_END_COLUMNS};
 const tkr_entity tkr_entity_claim_kept = {"claim_kept", sizeof(claim_kept), kept_columns};
 
 typedef struct claim_look {
@@ -119,7 +120,8 @@ tasker_status tkr_keeping_read(tkr_call *call, tkr_keeping *k)
         if (status != TASKER_OK)
             return status;
         for (size_t i = 0; i < k->count; i++)
-            k->kept[i] = k->kept[i] || tasker_uuid_equal(&k->tasks[i], &kept.task_uuid);
+            k->kept[i] = k->kept[i] || (tasker_uuid_equal(&k->tasks[i], &kept.task_uuid) &&
+                                        tasker_uuid_equal(&k->tokens[i], &kept.token));
     }
     if (rows == 0)
         tkr_nothing_written(call);

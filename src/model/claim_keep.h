@@ -22,7 +22,7 @@ bool tkr_claim_check(tkr_call *call);
 tkr_keeping *tkr_keeping_begin(tkr_call *call, const tasker_claim *const *claims, size_t count,
                                tasker_outcome *outcomes);
 
-/* Marks the claims of whose tasks answer has a row; rows begin with task_uuid (entity claim_kept). */
+/* Marks the claims that answer has a row of (entity claim_kept). */
 tasker_status tkr_keeping_read(tkr_call *call, tkr_keeping *keeping);
 
 /* The verdicts, with what claim_extend__look has told. */

@@ -36,17 +36,15 @@ static bool wakes(const tkr_call *call, const tasker_enqueue_options *o)
 /* ---- steps ---- */
 
 #define ENQUEUE_ARGUMENTS(m, o)                                                                                        \
-    (m)->keys, (m)->count, (m)->ids, (m)->count,                                                                       \
-        (m)->change.has_expected_sort_key ? &(m)->change.expected_sort_key : NULL, (m)->change.actor,                  \
-        (m)->change.reason, (m)->change.metadata, (o)->traceparent, (o)->delay_seconds
+    (m)->keys, (m)->count, (m)->ids, (m)->count, tkr_move_expected_sort_key(m), (m)->change.actor, (m)->change.reason, \
+        (m)->change.metadata, (o)->traceparent, (o)->delay_seconds, (m)->claim
 
 static void add_step_enqueue(tkr_call *call, tkr_move *m)
 {
     const tasker_enqueue_options *o = m->own;
     static const tasker_text sources[] = {TASKER_TEXT("pending"), TASKER_TEXT("error")};
     tkr_add_workflow_step_apply__start_tasks(call, m->keys, m->count, m->others, m->count, m->ids, m->count, sources, 2,
-                                             m->change.has_expected_sort_key ? &m->change.expected_sort_key : NULL,
-                                             m->change.actor);
+                                             tkr_move_expected_sort_key(m), m->change.actor, m->claim);
     if (o->again && !o->without_message) { /* before others are enqueued, so that each has one message */
         if (has_headers(call))
             tkr_add_workflow_step_enqueue__again(call, ENQUEUE_ARGUMENTS(m, o));
@@ -134,7 +132,7 @@ static tasker_status finish_claim(tkr_call *call)
         status = tkr_keeping_conclude(call, k);
     bool all_noop = status == TASKER_OK;
     for (size_t i = 0; i < k->count; i++) {
-        k->outcomes[i].moved = moved[i];
+        k->outcomes[i].moved = k->outcomes[i].status == TASKER_OK ? moved[i] : 0;
         if (k->outcomes[i].status == TASKER_OK && moved[i] == 0)
             k->outcomes[i].status = TASKER_NOOP;
         all_noop = all_noop && k->outcomes[i].status == TASKER_NOOP;

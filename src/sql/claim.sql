@@ -1,6 +1,10 @@
 -- SPDX-License-Identifier: MIT
 -- Claims: an orchestrator's hold on tasks. Taking them stands in migrations/0001_claims.sql, because it takes a loop.
 
+-- Whose a claim is: the one place where that is decided.
+-- part: is_held (k: tasker_tasks, held: with the token)
+(k.claim_id = CAST (held.token AS text) AND k.claimed_at IS NOT NULL)
+
 -- columns: claim (task_uuid uuid, token uuid, namespace_name text, claimed_by text, priority int4,
 --   claim_timeout_seconds int4, computed_priority float8, age_hours float8, created_at timestamp, claimed_at timestamp,
 --   expires_at timestamp, ready_step_uuids bytea)
@@ -23,15 +27,15 @@ SELECT {c.claim}
                                       AND ($5 IS NULL OR nt.named_task_uuid = ANY ($5))) END,
                    false, $6, clock_timestamp() AT TIME ZONE 'UTC', $7, $8, $9) t) c;
 
--- columns: claim_kept (task_uuid uuid)
+-- columns: claim_kept (task_uuid uuid, token uuid)
 
 -- A row that somebody works on is passed over: the heartbeat of many claims waits for nobody.
 -- name: claim_extend writes many claim_kept (task_uuids uuid[], tokens uuid[])
 WITH cur AS MATERIALIZED (
-    SELECT k.task_uuid
-      FROM unnest($1, $2) AS i (task_uuid, token)
-      JOIN {schema}.tasker_tasks k ON k.task_uuid = i.task_uuid
-     WHERE k.claim_id = CAST (i.token AS text) AND k.claimed_at IS NOT NULL
+    SELECT k.task_uuid, held.token
+      FROM unnest($1, $2) AS held (task_uuid, token)
+      JOIN {schema}.tasker_tasks k ON k.task_uuid = held.task_uuid
+     WHERE {is_held}
      ORDER BY k.task_uuid
        FOR NO KEY UPDATE OF k SKIP LOCKED
 )
@@ -39,14 +43,14 @@ UPDATE {schema}.tasker_tasks k
    SET claimed_at = n.now, updated_at = n.now
   FROM cur, (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) n
  WHERE k.task_uuid = cur.task_uuid
-RETURNING k.task_uuid::uuid AS task_uuid;
+RETURNING {cur.claim_kept};
 
 -- name: claim_release writes many claim_kept (task_uuids uuid[], tokens uuid[])
 WITH cur AS MATERIALIZED (
-    SELECT k.task_uuid
-      FROM unnest($1, $2) AS i (task_uuid, token)
-      JOIN {schema}.tasker_tasks k ON k.task_uuid = i.task_uuid
-     WHERE k.claim_id = CAST (i.token AS text) AND k.claimed_at IS NOT NULL
+    SELECT k.task_uuid, held.token
+      FROM unnest($1, $2) AS held (task_uuid, token)
+      JOIN {schema}.tasker_tasks k ON k.task_uuid = held.task_uuid
+     WHERE {is_held}
      ORDER BY k.task_uuid
        FOR NO KEY UPDATE OF k
 )
@@ -54,7 +58,7 @@ UPDATE {schema}.tasker_tasks k
    SET claim_id = NULL, claimed_at = NULL, claimed_by = NULL, updated_at = clock_timestamp() AT TIME ZONE 'UTC'
   FROM cur
  WHERE k.task_uuid = cur.task_uuid
-RETURNING k.task_uuid::uuid AS task_uuid;
+RETURNING {cur.claim_kept};
 
 -- Released tasks that have nothing to do go to sleep at once, and not when the next claim finds that out.
 -- name: claim_release__settle runs none (task_uuids uuid[])
@@ -64,13 +68,13 @@ SELECT FROM {schema}.tasker_ready_set_settle($1);
 -- columns: claim_look (found bool, held bool, claimed bool, state text)
 -- name: claim_extend__look reads many claim_look (task_uuids uuid[], tokens uuid[])
 SELECT k.task_uuid IS NOT NULL AS found,
-       coalesce(k.claim_id = CAST (i.token AS text) AND k.claimed_at IS NOT NULL, false) AS held,
+       coalesce({is_held}, false) AS held,
        k.claimed_at IS NOT NULL AS claimed,
        coalesce(t.to_state, 'pending')::text AS state
-  FROM unnest($1, $2) WITH ORDINALITY AS i (task_uuid, token, n)
-  LEFT JOIN {schema}.tasker_tasks k ON k.task_uuid = i.task_uuid
+  FROM unnest($1, $2) WITH ORDINALITY AS held (task_uuid, token, n)
+  LEFT JOIN {schema}.tasker_tasks k ON k.task_uuid = held.task_uuid
   LEFT JOIN {schema}.tasker_task_transitions t ON t.task_uuid = k.task_uuid AND t.most_recent
- ORDER BY i.n;
+ ORDER BY held.n;
 
 -- Tasks that can be claimed, are claimed, or whose claim has run out. A token is nobody else's business.
 -- name: claim_query reads many claim (namespace_name text?, claimed_by text?, available bool, held bool, stale bool,

@@ -94,10 +94,14 @@ SELECT upd.workflow_step_uuid AS key, upd.transition_uuid AS transition_uuid, up
  WHERE (SELECT count(*) FROM sent) >= 0
 
 -- parameters: enqueue (workflow_step_uuids uuid[], transition_uuids uuid[], expected_sort_key int4?, actor text?,
---   reason text?, metadata jsonb?, traceparent text?, delay_seconds int4)
--- part: items_given ($1, $2)
+--   reason text?, metadata jsonb?, traceparent text?, delay_seconds int4, claim uuid?)
+-- part: items_given ($1, $2, $9 claim)
 item AS (
-    SELECT i.step_uuid, i.transition_uuid FROM unnest($1::uuid[], $2::uuid[]) AS i (step_uuid, transition_uuid)
+    SELECT i.step_uuid, i.transition_uuid
+      FROM unnest($1::uuid[], $2::uuid[]) AS i (step_uuid, transition_uuid)
+      JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
+     CROSS JOIN LATERAL (SELECT s.task_uuid, $9) AS held (task_uuid, token)
+     WHERE {still_held}
 )
 
 -- name: workflow_step_enqueue writes many moved ({enqueue})
@@ -124,7 +128,7 @@ WITH RECURSIVE {items_given}, {enqueued}, sent AS (
 {enqueued_rows};
 
 -- For steps that are enqueued already: the message once more.
--- part: upd_enqueued ($1 workflow_step_uuids)
+-- part: upd_enqueued ($1 workflow_step_uuids, $9 claim)
 upd AS (
     SELECT s.workflow_step_uuid, s.task_uuid, t.workflow_step_transition_uuid AS transition_uuid,
            coalesce(s.attempts, 0) AS attempts
@@ -132,7 +136,9 @@ upd AS (
       JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
       JOIN {schema}.tasker_workflow_step_transitions t
            ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
+     CROSS JOIN LATERAL (SELECT s.task_uuid, $9) AS held (task_uuid, token)
      WHERE t.to_state = 'enqueued'
+       AND {still_held}
      ORDER BY s.workflow_step_uuid
        FOR NO KEY UPDATE OF s, t
 )
@@ -170,9 +176,9 @@ SELECT FROM {schema}.tasker_queue_notify n
 -- part: held ($1 task_uuids, $2 tokens: those whose claim this is, as it stands under the lock)
 held AS MATERIALIZED (
     SELECT k.task_uuid
-      FROM unnest($1::uuid[], $2::uuid[]) AS i (task_uuid, token)
-      JOIN {schema}.tasker_tasks k ON k.task_uuid = i.task_uuid
-     WHERE k.claim_id = CAST (i.token AS text) AND k.claimed_at IS NOT NULL
+      FROM unnest($1::uuid[], $2::uuid[]) AS held (task_uuid, token)
+      JOIN {schema}.tasker_tasks k ON k.task_uuid = held.task_uuid
+     WHERE {is_held}
 )
 
 -- part: held_steps (held)

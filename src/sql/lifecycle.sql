@@ -17,11 +17,11 @@
 s.updated_at = (SELECT seen.updated_at FROM {schema}.tasker_workflow_steps seen
                  WHERE seen.workflow_step_uuid = s.workflow_step_uuid)
 
--- Who writes under a claim has it still: the one place where that is decided. held.token NULL: under none. The claim's
--- row was locked by a statement before this one, so it is now as it is read here.
+-- Who writes under a claim has it still. held.token NULL: under none. The task's row was locked by a statement before this
+-- one, so it stays as it is read here.
 -- part: still_held (held: task_uuid, token)
 (held.token IS NULL
- OR (SELECT k.claim_id = CAST (held.token AS text) AND k.claimed_at IS NOT NULL
+ OR (SELECT {is_held}
        FROM {schema}.tasker_tasks k
       WHERE k.task_uuid = held.task_uuid))
 

@@ -16,6 +16,8 @@ APPLY(fail_step, FAIL)
 APPLY(retry, RETRY)
 APPLY(cancel, CANCEL)
 APPLY(resolve, RESOLVE_MANUALLY)
+STEP(hand_over,
+     tasker_workflow_step_enqueue(db, flow->steps, 1, &(tasker_enqueue_options){.without_message = true}, change, o))
 STEP(skip_step, tasker_workflow_step_skip(db, flow->steps, 1, change, o))
 STEP(reset, tasker_workflow_step_reset(db, flow->steps, 1, false, change, o))
 STEP(reset_all, tasker_workflow_step_reset(db, flow->steps, 1, true, change, o))
@@ -30,6 +32,7 @@ static const struct operation {
     tasker_state step, task; /* where they stand before */
 } operations[] = {
     {"enqueue", enqueue, TASKER_STATE_PENDING, TASKER_STATE_PENDING},
+    {"hand over", hand_over, TASKER_STATE_PENDING, TASKER_STATE_PENDING},
     {"start", begin_step, TASKER_STATE_PENDING, TASKER_STATE_PENDING},
     {"start an enqueued one", begin_step, TASKER_STATE_ENQUEUED, TASKER_STATE_PENDING},
     {"complete", complete, TASKER_STATE_IN_PROGRESS, TASKER_STATE_PENDING},

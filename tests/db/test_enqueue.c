@@ -186,13 +186,35 @@ static void test_lost_claim_enqueues_nothing(void **state)
     tasker_free(claims);
 }
 
+/* Single steps under a claim: without it there is no message either, be it the first or once more. */
+static void test_steps_under_a_claim(void **state)
+{
+    fixture *f = *state;
+    start_empty(f);
+    made_flow flow = make_flow(f->db, "a", "");
+    const tasker_claims *claims = claim(f->db);
+    tasker_claim lost = *claims->items[0];
+    lost.token.uuid = new_uuid();
+    const tasker_change held = {.claim = claims->items[0]}, too_late = {.claim = &lost};
+    const tasker_enqueue_options again = {.again = true};
+    assert_status(f->db, tasker_workflow_step_enqueue(f->db, flow.steps, 1, NULL, &too_late, NULL), TASKER_CONFLICT);
+    tasker_free(read_all(f->db, 0));
+    assert_status(f->db, tasker_workflow_step_enqueue(f->db, flow.steps, 1, NULL, &held, NULL), TASKER_OK);
+    tasker_free(read_all(f->db, 1));
+    assert_status(f->db, tasker_workflow_step_enqueue(f->db, flow.steps, 1, &again, &too_late, NULL), TASKER_CONFLICT);
+    tasker_free(read_all(f->db, 1));
+    assert_status(f->db, tasker_workflow_step_enqueue(f->db, flow.steps, 1, &again, &held, NULL), TASKER_NOOP);
+    tasker_free(read_all(f->db, 2));
+    tasker_free(claims);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_message_names_the_step),      cmocka_unit_test(test_resend),
         cmocka_unit_test(test_refused_steps_send_nothing),  cmocka_unit_test(test_from_error),
         cmocka_unit_test(test_rollback_leaves_neither),     cmocka_unit_test(test_claim_enqueues_all_that_is_ready),
-        cmocka_unit_test(test_lost_claim_enqueues_nothing),
+        cmocka_unit_test(test_lost_claim_enqueues_nothing), cmocka_unit_test(test_steps_under_a_claim),
     };
     return db_test_run(tests);
 }
