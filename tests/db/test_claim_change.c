@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Changes of state made under a claim: with it they are what they are without one, and who has lost it changes nothing. */
+/* Changes of state under a claim: with it they are what they are without one; who has lost it changes nothing. */
 #include <tasker/pipeline.h>
 #include "claim_test.h"
 

@@ -105,7 +105,7 @@ static void test_no_task_event_behind_a_takeover(void **state)
     tasker_db_close(b);
 }
 
-/* I5: an operator fails the task, behind a write and before one. Either both happen in this order, or the write does not. */
+/* I5: an operator fails the task, behind a write and before one. Both happen in this order, or the write does not. */
 static void test_write_and_operator(void **state)
 {
     fixture *f = *state;
