@@ -13,6 +13,13 @@
  * some step has failed for good or is cancelled: what depends on those can never start. tasker_task_finalize goes by
  * the same word. The view's columns execution_status and recommended_action keep tasker-core's reading, to which a task
  * that is stuck on cancelled steps alone waits for dependencies; the calls here say BLOCKED_BY_FAILURES.
+ *
+ * Claims are answered from the ready set: tables beside tasker-core's that keep, for each step, how many parents it
+ * waits for and when it can start, and for each task that is not over, whether it may be claimed now or when it wakes
+ * up. Every writer keeps them true, in the transaction of its write: the library's calls by themselves, plain SQL
+ * through triggers. What no trigger sees can still make them wrong (session_replication_role = replica, ALTER TABLE ...
+ * DISABLE TRIGGER, a logical copy of some of the tables), and so can statements about these tables themselves:
+ * tasker_ready_set_check tells, tasker_ready_set_rebuild mends.
  */
 #ifndef TASKER_READINESS_H
 #define TASKER_READINESS_H
@@ -124,6 +131,15 @@ typedef struct tasker_execution_context {
 
 TASKER_LIST(tasker_execution_contexts, tasker_execution_context);
 
+/*
+ * The ready set compared with what it is made from: rows that should be there and are not; that should not be there;
+ * that say something else, or let a task sleep that has something to do. A task may be awake with nothing to do.
+ */
+typedef struct tasker_ready_set_report {
+    int64_t tasks, steps; /* that there are */
+    int64_t missing, surplus, wrong;
+} tasker_ready_set_report;
+
 /* Readiness of tasks or of a subset of their steps, by step key. The list is yours. INVALID_ARGUMENT: no ids. */
 TASKER_CALL tasker_step_readiness_query(tasker_db *db, const tasker_step_readiness_filter *filter,
                                         const tasker_step_readiness_list **out);
@@ -135,6 +151,22 @@ TASKER_CALL tasker_execution_context_get(tasker_db *db, const tasker_uuid *task_
 /* A row for each task that exists, by task key; unknown and repeated keys add none. The list is yours. */
 TASKER_CALL tasker_execution_context_list(tasker_db *db, const tasker_uuid *task_uuids, size_t count,
                                           const tasker_execution_contexts **out);
+
+/*
+ * Looks at all tasks, as one moment shows them: others may write meanwhile, and what they have not committed does not
+ * count. Reads the whole of the tables, some seconds for a million steps. UNSUPPORTED: the schema has no ready set
+ * (tasker-core's tables, not adopted); on the handle of a pipeline.
+ */
+TASKER_CALL tasker_ready_set_check(tasker_db *db, tasker_ready_set_report *out);
+
+/*
+ * Makes every row what it should be; out (may be NULL) is what the check says just before. Walks the tasks by key, a
+ * thousand in each transaction, and locks only rows that look wrong, so that others can go on writing and claiming.
+ * After a failure the parts before it are mended, and the call can be sent again; RETRY: it met a writer whose locks
+ * the damage had put out of order. In a transaction of the caller's it is one piece, and keeps its locks to the end.
+ * The handle's time limit is for the whole. UNSUPPORTED: as for the check.
+ */
+TASKER_CALL tasker_ready_set_rebuild(tasker_db *db, tasker_ready_set_report *out);
 
 /* "has_ready_steps", "execute_ready_steps", "healthy". "none" for all other numbers. Static storage. */
 TASKER_API const char *tasker_execution_status_name(tasker_execution_status status);

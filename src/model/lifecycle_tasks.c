@@ -25,6 +25,14 @@ static tasker_status run(tkr_call *call, bool steps, const tasker_uuid *keys, si
 
 /* ---- tasks ---- */
 
+/* The writes are about all steps of the tasks. */
+static void end_writes(tkr_call *call, const tkr_move *m)
+{
+    if (call->status == TASKER_OK && tkr_link_has_ready_set(call->db))
+        tkr_add_task_cancel__follow_steps(call, m->keys, m->count);
+    tkr_move_end_writes(call, m);
+}
+
 static void add_task_cancel(tkr_call *call, tkr_move *m)
 {
     tasker_text sources[TKR_STATES], step_sources[TKR_STATES];
@@ -32,10 +40,12 @@ static void add_task_cancel(tkr_call *call, tkr_move *m)
     size_t step_source_count = tkr_state_sources(true, m->event, step_sources);
     const char *target = tasker_state_name(tkr_state_target(false, m->event));
     tkr_add_task_cancel__lock_steps(call, m->keys, m->count);
+    tkr_move_begin_writes(call);
     m->answer = call->part_count;
     tkr_add_task_cancel(call, m->keys, m->count, m->ids, m->count, sources, source_count, tasker_text_of(target),
                         tkr_move_expected_sort_key(m), tasker_text_of(tasker_event_name(m->event)), m->change.actor,
                         m->change.reason, m->change.metadata, m->claim, step_sources, step_source_count);
+    end_writes(call, m);
 }
 
 tasker_status tasker_task_cancel(tasker_db *db, const tasker_uuid *task_uuids, size_t count,
@@ -51,10 +61,12 @@ static void add_task_reset(tkr_call *call, tkr_move *m)
     size_t source_count = tkr_state_sources(false, m->event, sources);
     const char *target = tasker_state_name(tkr_state_target(false, m->event));
     tkr_add_task_cancel__lock_steps(call, m->keys, m->count);
+    tkr_move_begin_writes(call);
     m->answer = call->part_count;
     tkr_add_task_reset(call, m->keys, m->count, m->ids, m->count, sources, source_count, tasker_text_of(target),
                        tkr_move_expected_sort_key(m), tasker_text_of(tasker_event_name(m->event)), m->change.actor,
                        m->change.reason, m->change.metadata, m->claim);
+    end_writes(call, m);
 }
 
 tasker_status tasker_task_reset(tasker_db *db, const tasker_uuid *task_uuids, size_t count, const tasker_change *change,

@@ -163,7 +163,7 @@ static void add_creation(tkr_call *call, creation *c)
         c->step_uuids[c->plan.order[k]] = steps[k];
     bool followed = tkr_link_has_ready_set(call->db);
     if (followed)
-        tkr_add_workflow_step_apply__followed(call);
+        tkr_add_workflow_create__followed(call, tasker_text_of(call->db->schema));
     add_task(call, c, &ids[0]);
     if (n > 0)
         add_steps(call, c, &ids[0], transitions);

@@ -331,7 +331,7 @@ static tasker_status create_planned(tasker_db *db, const void *planned, size_t c
     if (!lay_out_tasks(&call, b))
         return tkr_abandon(&call);
     if (followed)
-        tkr_add_workflow_step_apply__followed(&call);
+        tkr_add_workflow_create__followed(&call, tasker_text_of(db->schema));
     b->made = call.part_count;
     add_tasks(&call, b);
     if (b->step_count > 0)

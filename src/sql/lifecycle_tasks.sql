@@ -168,6 +168,17 @@ SELECT ins.task_uuid AS key, ins.task_transition_uuid AS transition_uuid, ins.fr
        (1 + (SELECT count(*) FROM flip_step f WHERE f.task_uuid = ins.task_uuid))::int4 AS moved
   FROM ins;
 
+-- The ready set learns of a whole task at once, of its steps first: what hangs on these is locked before the tasks' rows
+-- in it, as by everybody else; task_apply__follow comes behind. Steps that were done are left alone by all of this.
+-- name: task_cancel__follow_steps runs none (task_uuids uuid[])
+SELECT
+  FROM {schema}.tasker_ready_set_follow_steps(ARRAY(
+           SELECT s.workflow_step_uuid
+             FROM {schema}.tasker_workflow_steps s
+            WHERE s.task_uuid = ANY ($1)
+              AND NOT (SELECT r.done FROM {schema}.tasker_step_readiness r
+                        WHERE r.workflow_step_uuid = s.workflow_step_uuid)));
+
 -- ---- steps ----
 
 -- The steps that each item takes along: itself, and with $2 all that depend on it.

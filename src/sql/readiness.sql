@@ -11,6 +11,9 @@
 --          cancelled_steps int8, blocked_steps int8, waiting_steps int8, execution_status text,
 --          completion_percentage float8, next_retry_at timestamp, health_status text, stuck bool)
 
+-- columns: ready_set_report (tasks int8, steps int8, missing int8, surplus int8, wrong int8)
+-- columns: ready_set_part (next_uuid uuid)
+
 -- parameters: step_readiness_filter (ready bool, blocked bool, retry_eligible bool, dependencies_not_satisfied bool)
 
 -- part: step_readiness_matches (r: tasker_step_readiness_status)
@@ -51,3 +54,17 @@ SELECT {x.execution_context},
   FROM {tasker_task_execution_contexts} x
  WHERE x.task_uuid = ANY ($1)
  ORDER BY x.task_uuid;
+
+-- ---- the ready set ----
+
+-- name: ready_set_check reads one ready_set_report ()
+SELECT (SELECT count(*) FROM {schema}.tasker_tasks) AS tasks,
+       (SELECT count(*) FROM {schema}.tasker_workflow_steps) AS steps,
+       count(*) FILTER (WHERE d.what = 'missing') AS missing,
+       count(*) FILTER (WHERE d.what = 'surplus') AS surplus,
+       count(*) FILTER (WHERE d.what = 'wrong') AS wrong
+  FROM {schema}.tasker_ready_set_differences() d;
+
+-- Some tasks, beginning with this one; where to go on.
+-- name: ready_set_rebuild writes one ready_set_part (first_uuid uuid?)
+SELECT {schema}.tasker_ready_set_rebuild_from($1) AS next_uuid;

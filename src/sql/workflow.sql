@@ -54,6 +54,18 @@ SELECT i.edge_uuid, i.from_uuid, i.to_uuid, i.name, made.created_at, made.create
   FROM unnest($3::uuid[], $4::uuid[], $5::uuid[], $6::text[]) AS i (edge_uuid, from_uuid, to_uuid, name)
   JOIN {schema}.tasker_task_transitions made ON made.task_transition_uuid = $2 AND made.task_uuid = $1;
 
+-- As workflow_step_apply__followed, unless others have triggers, which may change what is created.
+-- name: workflow_create__followed runs none (schema_name text)
+SELECT
+  FROM set_config('tasker.followed', CASE WHEN EXISTS (
+           SELECT FROM pg_catalog.pg_trigger t
+            WHERE t.tgrelid = ANY (ARRAY(
+                      SELECT to_regclass(format('%I.%I', $1, w.name))::oid
+                        FROM unnest(ARRAY['tasker_tasks', 'tasker_task_transitions', 'tasker_workflow_steps',
+                                          'tasker_workflow_step_transitions', 'tasker_workflow_step_edges']) AS w (name)))
+              AND NOT t.tgisinternal
+              AND NOT starts_with(t.tgname::text, 'tasker_')) THEN 'off' ELSE 'on' END, true);
+
 -- Pending steps, none of which has been tried.
 -- name: workflow_create__readiness writes none (task_uuid uuid, transition_uuid uuid, task_uuids uuid[],
 --   step_uuids uuid[], remaining_parents int4[])
@@ -61,6 +73,7 @@ INSERT INTO {schema}.tasker_step_readiness (workflow_step_uuid, task_uuid, remai
 SELECT i.step_uuid, i.task_uuid, i.remaining_parents, false, '-infinity'
   FROM unnest($3::uuid[], $4::uuid[], $5::int4[]) AS i (task_uuid, step_uuid, remaining_parents)
   JOIN {schema}.tasker_task_transitions made ON made.task_transition_uuid = $2 AND made.task_uuid = $1
+ WHERE current_setting('tasker.followed') = 'on'
  ORDER BY i.step_uuid;
 
 -- The steps of a task that was there already; a task without steps is one row without key.

@@ -197,11 +197,24 @@ static void test_arguments(void **state)
     assert_status(f->db, tasker_execution_context_get(f->db, NULL, &context), TASKER_INVALID_ARGUMENT);
 }
 
+/* Tables that tasker-core made have none. */
+static void test_ready_set(void **state)
+{
+    fixture *f = *state;
+    tasker_ready_set_report report = {.tasks = -1};
+    tasker_status expected = f->foreign ? TASKER_UNSUPPORTED : TASKER_OK;
+    assert_status(f->db, tasker_ready_set_check(f->db, &report), expected);
+    assert_true(report.tasks >= 0 && report.missing + report.surplus + report.wrong == 0);
+    assert_status(f->db, tasker_ready_set_rebuild(f->db, NULL), expected);
+    if (f->foreign)
+        assert_message(f->db, "no ready set");
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_given_steps), cmocka_unit_test(test_given_graphs), cmocka_unit_test(test_time_zones),
-        cmocka_unit_test(test_filters),     cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_filters),     cmocka_unit_test(test_arguments),    cmocka_unit_test(test_ready_set),
     };
     return db_test_run(tests);
 }

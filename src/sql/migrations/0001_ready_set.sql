@@ -9,8 +9,8 @@
 -- travel in one flush, so that nobody else's statement can be between them; what triggers write is never excused.
 --
 -- Upkeep only ever says what is true of the rows that it has locked, in a statement begun after the lock, so that it
--- does not matter who of two writers comes first; under REPEATABLE READ the second one fails with 40001. Locks go tasks,
--- steps, transitions, tasker_step_readiness, tasker_task_queue, each in key order.
+-- does not matter who of two writers comes first; under REPEATABLE READ the second one fails with 40001. Locks go
+-- tasks, steps, transitions, tasker_step_readiness, tasker_task_queue, each in key order.
 --
 -- Plans: a session keeps them from the first use on, when the tables may be tiny, so everything but look-ups by key is
 -- switched off. SECURITY DEFINER: writing a step is enough to keep the set true.
@@ -79,48 +79,8 @@ CREATE TABLE {schema}.tasker_task_queue_priorities (
 
 
 -- ---------------------------------------------------------------------------------------------------------------------
--- Upkeep
+-- Upkeep of the steps; that of the tasks, which it calls, is in 0001_ready_set_tasks.sql
 -- ---------------------------------------------------------------------------------------------------------------------
-
--- Steps of these tasks became available, or will at these moments: wakes the tasks. Who puts a task to sleep locks its
--- row FOR UPDATE and looks for such steps under the lock; the lock taken here, in whatever transaction made the step
--- available, keeps that off until it is committed, and is none to claims.
-CREATE FUNCTION {schema}.tasker_ready_set_wake(task_uuids uuid[], moments timestamp[]) RETURNS void
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_generic_plan
-SET jit = off
-SET enable_seqscan = off
-SET enable_nestloop = on
-SET enable_hashjoin = off
-SET enable_mergejoin = off
-AS $tasker$
-DECLARE
-    this_moment CONSTANT timestamp := clock_timestamp() AT TIME ZONE 'UTC';
-    asleep uuid[];
-    until timestamp[];
-BEGIN
-    SELECT array_agg(l.task_uuid), array_agg(l.wake_at)
-      INTO asleep, until
-      FROM (SELECT q.task_uuid, q.wake_at AS slept_until, greatest(w.moment, q.lease_until, q.start_at) AS wake_at
-              FROM (SELECT i.task_uuid, min(i.moment) AS moment
-                      FROM unnest(task_uuids, moments) AS i (task_uuid, moment)
-                     GROUP BY i.task_uuid) w
-              JOIN {schema}.tasker_task_queue q ON q.task_uuid = w.task_uuid
-             ORDER BY q.task_uuid
-               FOR KEY SHARE OF q) l
-     WHERE l.slept_until > greatest(l.wake_at, this_moment);
-
-    IF asleep IS NOT NULL THEN
-        UPDATE {schema}.tasker_task_queue q
-           SET wake_at = CASE WHEN w.wake_at > this_moment THEN w.wake_at END
-          FROM unnest(asleep, until) AS w (task_uuid, wake_at)
-         WHERE q.task_uuid = w.task_uuid
-           AND q.wake_at > greatest(w.wake_at, this_moment);
-    END IF;
-END
-$tasker$;
 
 -- These steps may have changed: their state, or what else decides when they can start.
 CREATE FUNCTION {schema}.tasker_ready_set_follow_steps(step_uuids uuid[]) RETURNS void
@@ -156,20 +116,21 @@ BEGIN
       ORDER BY r.workflow_step_uuid
         FOR NO KEY UPDATE;
 
+    -- Also where nothing changes: whoever has an older snapshot under REPEATABLE READ does not know why, and fails so.
     WITH moved AS (
         UPDATE {schema}.tasker_step_readiness r
            SET done = a.done, startable_at = a.startable_at
           FROM {schema}.tasker_step_readiness o
           JOIN {schema}.tasker_step_availability a ON a.workflow_step_uuid = o.workflow_step_uuid
          WHERE o.workflow_step_uuid = ANY (step_uuids)
-           AND (a.done <> o.done OR a.startable_at IS DISTINCT FROM o.startable_at)
            AND r.workflow_step_uuid = o.workflow_step_uuid
-        RETURNING r.workflow_step_uuid, r.task_uuid, r.available_at, r.done, o.done AS was_done
+        RETURNING r.workflow_step_uuid, r.task_uuid, r.available_at, r.done, o.done AS was_done,
+                  r.available_at IS DISTINCT FROM o.available_at AS moved
     )
     SELECT array_agg(m.workflow_step_uuid) FILTER (WHERE m.done AND NOT m.was_done),
            array_agg(m.workflow_step_uuid) FILTER (WHERE m.was_done AND NOT m.done),
-           array_agg(m.task_uuid) FILTER (WHERE m.available_at IS NOT NULL),
-           array_agg(m.available_at) FILTER (WHERE m.available_at IS NOT NULL)
+           array_agg(m.task_uuid) FILTER (WHERE m.moved AND m.available_at IS NOT NULL),
+           array_agg(m.available_at) FILTER (WHERE m.moved AND m.available_at IS NOT NULL)
       INTO finished, reopened, task_uuids, moments
       FROM moved m;
 
@@ -202,106 +163,10 @@ BEGIN
 END
 $tasker$;
 
--- These tasks may have come, gone or changed: what they are, their state, the claim on them. Never puts one to sleep for
--- want of steps: that takes the lock that tasker_ready_set_settle has.
-CREATE FUNCTION {schema}.tasker_ready_set_follow_tasks(task_uuids uuid[]) RETURNS void
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_generic_plan
-SET jit = off
-SET enable_seqscan = off
-SET enable_nestloop = on
-SET enable_hashjoin = off
-SET enable_mergejoin = off
-AS $tasker$
-DECLARE
-    this_moment CONSTANT timestamp := clock_timestamp() AT TIME ZONE 'UTC';
-BEGIN
-    PERFORM FROM {schema}.tasker_task_queue q WHERE q.task_uuid = ANY (task_uuids) ORDER BY q.task_uuid FOR UPDATE;
-
-    WITH present AS MATERIALIZED (
-        SELECT a.*
-          FROM unnest(task_uuids) AS i (task_uuid)
-          JOIN {schema}.tasker_task_availability a ON a.task_uuid = i.task_uuid
-         WHERE NOT a.over
-    ), gone AS (
-        DELETE FROM {schema}.tasker_task_queue q
-         USING unnest(task_uuids) AS i (task_uuid)
-         WHERE q.task_uuid = i.task_uuid
-           AND NOT EXISTS (SELECT FROM present p WHERE p.task_uuid = i.task_uuid)
-    ), brought AS (
-        INSERT INTO {schema}.tasker_task_queue_priorities (priority)
-        SELECT DISTINCT p.priority
-          FROM present p
-         WHERE NOT EXISTS (SELECT FROM {schema}.tasker_task_queue_priorities o WHERE o.priority = p.priority)
-    )
-    INSERT INTO {schema}.tasker_task_queue AS q
-           (task_uuid, named_task_uuid, priority, created_at, failed, lease_until, wake_at)
-    SELECT DISTINCT p.task_uuid, p.named_task_uuid, p.priority, p.created_at, p.failed, p.lease_until,
-           CASE WHEN p.lease_until > this_moment THEN p.lease_until END
-      FROM present p
-     ORDER BY p.task_uuid
-    ON CONFLICT (task_uuid) DO UPDATE
-       SET named_task_uuid = excluded.named_task_uuid,
-           priority = excluded.priority,
-           created_at = excluded.created_at,
-           failed = excluded.failed,
-           lease_until = excluded.lease_until,
-           wake_at = CASE WHEN q.lease_until IS DISTINCT FROM excluded.lease_until OR q.failed <> excluded.failed
-                          THEN nullif(greatest(excluded.lease_until, q.start_at, this_moment), this_moment)
-                          ELSE q.wake_at END
-     WHERE (q.named_task_uuid, q.priority, q.created_at, q.failed)
-               <> (excluded.named_task_uuid, excluded.priority, excluded.created_at, excluded.failed)
-        OR q.lease_until IS DISTINCT FROM excluded.lease_until;
-END
-$tasker$;
-
--- When each of these tasks next has something to do, exactly: called by those who found that one has nothing now. Where
--- somebody is about to make a step available, or the snapshot is older than the lock, the task stays awake.
-CREATE FUNCTION {schema}.tasker_ready_set_settle(task_uuids uuid[]) RETURNS void
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_generic_plan
-SET jit = off
-SET enable_seqscan = off
-SET enable_nestloop = on
-SET enable_hashjoin = off
-SET enable_mergejoin = off
-AS $tasker$
-DECLARE
-    this_moment CONSTANT timestamp := clock_timestamp() AT TIME ZONE 'UTC';
-    held uuid[];
-BEGIN
-    IF current_setting('transaction_isolation') <> 'read committed' THEN
-        RETURN;
-    END IF;
-    held := ARRAY(SELECT q.task_uuid
-                    FROM {schema}.tasker_task_queue q
-                   WHERE q.task_uuid = ANY (task_uuids)
-                   ORDER BY q.task_uuid
-                     FOR UPDATE SKIP LOCKED);
-
-    UPDATE {schema}.tasker_task_queue q
-       SET wake_at = w.wake_at
-      FROM (SELECT o.task_uuid,
-                   nullif(greatest(coalesce((SELECT r.available_at
-                                               FROM {schema}.tasker_step_readiness r
-                                              WHERE r.task_uuid = o.task_uuid AND r.available_at IS NOT NULL
-                                              ORDER BY r.available_at
-                                              LIMIT 1), 'infinity'),
-                                   o.lease_until, o.start_at, this_moment), this_moment) AS wake_at
-              FROM unnest(held) AS i (task_uuid)
-              JOIN {schema}.tasker_task_queue o ON o.task_uuid = i.task_uuid) w
-     WHERE q.task_uuid = w.task_uuid
-       AND q.wake_at IS DISTINCT FROM w.wake_at;
-END
-$tasker$;
-
 -- Edges from these steps to those have come, or (recount) also gone. The parents' rows are written, not only locked, so
 -- that a completion under an older snapshot fails. Where all are new, what they add is added: counting all parents of a
--- wide join again for each of its edges takes quadratic time.
+-- wide join again for each of its edges takes quadratic time. Steps may come in the same statement as their edges, and
+-- be told of later.
 CREATE FUNCTION {schema}.tasker_ready_set_follow_edges(from_uuids uuid[], to_uuids uuid[], recount boolean) RETURNS void
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -316,7 +181,14 @@ AS $tasker$
 DECLARE
     task_uuids uuid[];
     moments timestamp[];
+    new_uuids CONSTANT uuid[] := ARRAY(
+        SELECT DISTINCT i.step_uuid
+          FROM unnest(from_uuids || to_uuids) AS i (step_uuid)
+         WHERE (SELECT true FROM {schema}.tasker_step_readiness r WHERE r.workflow_step_uuid = i.step_uuid) IS NULL);
 BEGIN
+    IF new_uuids <> '{}' THEN
+        PERFORM {schema}.tasker_ready_set_follow_new_steps(new_uuids);
+    END IF;
     PERFORM
        FROM {schema}.tasker_step_readiness r
       WHERE r.workflow_step_uuid = ANY (from_uuids || to_uuids)
@@ -367,7 +239,7 @@ BEGIN
 END
 $tasker$;
 
--- These steps have come, or gone, or belong to another task now.
+-- These steps have come, or gone, or belong to another task now. Edges are counted by who follows edges, once.
 CREATE FUNCTION {schema}.tasker_ready_set_follow_new_steps(step_uuids uuid[]) RETURNS void
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -391,12 +263,7 @@ BEGIN
     WITH come AS (
         INSERT INTO {schema}.tasker_step_readiness
                (workflow_step_uuid, task_uuid, remaining_parents, done, startable_at)
-        SELECT DISTINCT a.workflow_step_uuid, a.task_uuid,
-               (SELECT count(DISTINCT e.from_step_uuid)
-                  FROM {schema}.tasker_workflow_step_edges e
-                  JOIN {schema}.tasker_step_readiness p ON p.workflow_step_uuid = e.from_step_uuid
-                 WHERE e.to_step_uuid = a.workflow_step_uuid AND NOT p.done)::integer,
-               a.done, a.startable_at
+        SELECT DISTINCT a.workflow_step_uuid, a.task_uuid, 0, a.done, a.startable_at
           FROM unnest(step_uuids) AS i (step_uuid)
           JOIN {schema}.tasker_step_availability a ON a.workflow_step_uuid = i.step_uuid
          ORDER BY a.workflow_step_uuid

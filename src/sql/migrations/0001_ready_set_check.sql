@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
--- Schema version 1, the ready set compared with what it is made from, and made anew. Run after 0001_ready_set.sql, in the
--- same transaction and by the same rules.
+-- Schema version 1, the ready set compared with what it is made from, and made anew. Run after
+-- 0001_ready_set_tasks.sql, in the same transaction and by the same rules.
 
 
 -- Rows of tasker_step_readiness and tasker_task_queue that are missing, surplus or wrong. A task that is awake without
@@ -69,7 +69,8 @@ BEGIN ATOMIC
      WHERE NOT EXISTS (SELECT FROM {schema}.tasker_task_queue_priorities o WHERE o.priority = p.priority);
 END;
 
--- Makes the rows of these tasks what they should be, whatever they are; others may write meanwhile.
+-- Makes the rows of these tasks what they should be. Others may write meanwhile: only what looks wrong is locked, and
+-- looked at again under the lock. In the order of locks, tasks last.
 CREATE FUNCTION {schema}.tasker_ready_set_recompute(task_uuids uuid[]) RETURNS void
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -82,44 +83,107 @@ SET enable_hashjoin = off
 SET enable_mergejoin = off
 AS $tasker$
 DECLARE
+    this_moment CONSTANT timestamp := clock_timestamp() AT TIME ZONE 'UTC';
     step_uuids CONSTANT uuid[] := ARRAY(
         SELECT s.workflow_step_uuid FROM {schema}.tasker_workflow_steps s WHERE s.task_uuid = ANY (task_uuids));
+    wrong uuid[] := ARRAY(
+        SELECT a.workflow_step_uuid
+          FROM unnest(step_uuids) AS i (step_uuid)
+          JOIN {schema}.tasker_step_availability a ON a.workflow_step_uuid = i.step_uuid
+          LEFT JOIN {schema}.tasker_step_readiness r ON r.workflow_step_uuid = i.step_uuid
+         WHERE (r.task_uuid, r.done, r.startable_at) IS DISTINCT FROM (a.task_uuid, a.done, a.startable_at));
 BEGIN
-    PERFORM {schema}.tasker_ready_set_follow_tasks(task_uuids);
-    PERFORM {schema}.tasker_ready_set_follow_new_steps(step_uuids);
-    PERFORM {schema}.tasker_ready_set_follow_steps(step_uuids);
+    PERFORM
+       FROM {schema}.tasker_step_readiness r
+      WHERE wrong <> '{}'
+        AND r.workflow_step_uuid = ANY (step_uuids || ARRAY(
+                SELECT e.to_step_uuid
+                  FROM {schema}.tasker_workflow_step_edges e
+                 WHERE e.from_step_uuid = ANY (wrong)))
+      ORDER BY r.workflow_step_uuid
+        FOR NO KEY UPDATE;
+    PERFORM {schema}.tasker_ready_set_follow_new_steps(wrong);
+    PERFORM {schema}.tasker_ready_set_follow_steps(wrong);
+
+    -- Children of steps that were wrong may belong to other tasks.
+    wrong := ARRAY(
+        SELECT r.workflow_step_uuid
+          FROM (SELECT i.step_uuid FROM unnest(step_uuids) AS i (step_uuid)
+                 UNION
+                SELECT e.to_step_uuid
+                  FROM unnest(wrong) AS w (step_uuid)
+                  JOIN {schema}.tasker_workflow_step_edges e ON e.from_step_uuid = w.step_uuid) c
+          JOIN {schema}.tasker_step_readiness r ON r.workflow_step_uuid = c.step_uuid
+         WHERE r.remaining_parents <> (
+                   SELECT count(DISTINCT e.from_step_uuid)
+                     FROM {schema}.tasker_workflow_step_edges e
+                     JOIN {schema}.tasker_step_readiness p ON p.workflow_step_uuid = e.from_step_uuid
+                    WHERE e.to_step_uuid = c.step_uuid AND NOT p.done));
     PERFORM {schema}.tasker_ready_set_follow_edges(
         ARRAY(SELECT e.from_step_uuid
                 FROM {schema}.tasker_workflow_step_edges e
-               WHERE e.to_step_uuid = ANY (step_uuids)), step_uuids, true);
-    PERFORM {schema}.tasker_ready_set_wake(array_agg(r.task_uuid), array_agg(r.available_at))
-       FROM {schema}.tasker_step_readiness r
-      WHERE r.workflow_step_uuid = ANY (step_uuids) AND r.available_at IS NOT NULL
+               WHERE e.to_step_uuid = ANY (wrong)), wrong, true);
+
+    PERFORM {schema}.tasker_ready_set_follow_tasks(task_uuids);
+    INSERT INTO {schema}.tasker_task_queue_priorities (priority)
+    SELECT DISTINCT q.priority
+      FROM {schema}.tasker_task_queue q
+     WHERE q.task_uuid = ANY (task_uuids)
+       AND (SELECT true FROM {schema}.tasker_task_queue_priorities o WHERE o.priority = q.priority LIMIT 1) IS NULL;
+    PERFORM {schema}.tasker_ready_set_wake(array_agg(w.task_uuid), array_agg(w.available_at))
+       FROM (SELECT q.task_uuid, q.wake_at, q.lease_until, q.start_at,
+                    (SELECT r.available_at
+                       FROM {schema}.tasker_step_readiness r
+                      WHERE r.task_uuid = q.task_uuid AND r.available_at IS NOT NULL
+                      ORDER BY r.available_at
+                      LIMIT 1) AS available_at
+               FROM {schema}.tasker_task_queue q
+              WHERE q.task_uuid = ANY (task_uuids)) w
+      WHERE w.available_at IS NOT NULL
+        AND w.wake_at > greatest(w.available_at, w.lease_until, w.start_at, this_moment)
      HAVING count(*) > 0;
 END
 $tasker$;
 
--- All of it. Rows of steps and tasks that are no more go first.
+-- The next thousand tasks, beginning with this key; the answer is where to go on, NULL: nowhere. From NULL all begins,
+-- and rows of steps and tasks that are no more go.
+CREATE FUNCTION {schema}.tasker_ready_set_rebuild_from(first uuid) RETURNS uuid
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $tasker$
+DECLARE
+    task_uuids uuid[];
+BEGIN
+    IF first IS NULL THEN
+        DELETE FROM {schema}.tasker_step_readiness r
+         WHERE NOT EXISTS (SELECT FROM {schema}.tasker_workflow_steps s
+                            WHERE s.workflow_step_uuid = r.workflow_step_uuid);
+        DELETE FROM {schema}.tasker_task_queue q
+         WHERE NOT EXISTS (SELECT FROM {schema}.tasker_tasks k WHERE k.task_uuid = q.task_uuid);
+    END IF;
+    task_uuids := ARRAY(SELECT k.task_uuid
+                          FROM {schema}.tasker_tasks k
+                         WHERE k.task_uuid >= coalesce(first, '00000000-0000-0000-0000-000000000000')
+                         ORDER BY k.task_uuid
+                         LIMIT 1001);
+    PERFORM {schema}.tasker_ready_set_recompute(task_uuids[:1000]);
+    RETURN task_uuids[1001];
+END
+$tasker$;
+
+-- All of it, in one piece.
 CREATE FUNCTION {schema}.tasker_ready_set_rebuild() RETURNS void
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $tasker$
 DECLARE
-    chunk uuid[];
+    next_uuid uuid;
 BEGIN
-    DELETE FROM {schema}.tasker_step_readiness r
-     WHERE NOT EXISTS (SELECT FROM {schema}.tasker_workflow_steps s WHERE s.workflow_step_uuid = r.workflow_step_uuid);
-    DELETE FROM {schema}.tasker_task_queue q
-     WHERE NOT EXISTS (SELECT FROM {schema}.tasker_tasks k WHERE k.task_uuid = q.task_uuid);
-    FOR chunk IN
-        SELECT array_agg(c.task_uuid ORDER BY c.task_uuid)
-          FROM (SELECT k.task_uuid, (row_number() OVER (ORDER BY k.task_uuid)) / 1000 AS n
-                  FROM {schema}.tasker_tasks k) c
-         GROUP BY c.n
-         ORDER BY c.n
     LOOP
-        PERFORM {schema}.tasker_ready_set_recompute(chunk);
+        next_uuid := {schema}.tasker_ready_set_rebuild_from(next_uuid);
+        EXIT WHEN next_uuid IS NULL;
     END LOOP;
 END
 $tasker$;

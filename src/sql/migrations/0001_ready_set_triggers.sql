@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --
--- Schema version 1, who keeps the ready set true where libtasker's own statements do not: triggers, one for each statement
--- that writes, whoever sends it. Run after 0001_ready_set.sql, in the same transaction and by the same rules.
+-- Schema version 1, who keeps the ready set true where libtasker's own statements do not: triggers, one for each
+-- statement that writes, whoever sends it. Run after 0001_ready_set_check.sql, in the same transaction and by the same
+-- rules.
 --
 -- What a trigger passes on is only which rows may have changed. Old and new versions of rows are joined by hash: a plan
 -- made for one row would take quadratic time for an UPDATE of all.
@@ -278,6 +279,11 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $tasker$
 BEGIN
+    IF TG_TABLE_NAME = 'tasker_workflow_steps' THEN
+        TRUNCATE {schema}.tasker_step_readiness; -- also what the snapshot does not see of it
+    ELSIF TG_TABLE_NAME = 'tasker_tasks' THEN
+        TRUNCATE {schema}.tasker_task_queue;
+    END IF;
     PERFORM {schema}.tasker_ready_set_rebuild();
     RETURN NULL;
 END

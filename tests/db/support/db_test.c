@@ -207,6 +207,25 @@ static PGresult *ask_invariants(PGconn *conn)
     return result;
 }
 
+long db_test_differences(PGconn *conn)
+{
+    PGresult *result = PQexec(conn, "SELECT * FROM tasker_ready_set_differences() ORDER BY 2, 3 LIMIT 20");
+    long count = PQresultStatus(result) == PGRES_TUPLES_OK ? PQntuples(result) : -1;
+    if (count < 0)
+        print_error("the ready set: %s", PQresultErrorMessage(result));
+    for (int i = 0; i < count; i++)
+        print_error("the ready set: %s row of task %s, step %s: it should be \"%s\" and is \"%s\"\n",
+                    PQgetvalue(result, i, 0), PQgetvalue(result, i, 1), PQgetvalue(result, i, 2),
+                    PQgetvalue(result, i, 3), PQgetvalue(result, i, 4));
+    PQclear(result);
+    return count;
+}
+
+static bool has_ready_set(const fixture *f)
+{
+    return db_test_count(f, "SELECT count(to_regprocedure('public.tasker_ready_set_differences()'))") > 0;
+}
+
 int db_test_violations(const fixture *f)
 {
     PGconn *conn = connect_to(f->database);
@@ -218,6 +237,8 @@ int db_test_violations(const fixture *f)
             violated++;
         }
     PQclear(result);
+    if (has_ready_set(f) && db_test_differences(conn) != 0)
+        violated++;
     PQfinish(conn);
     return violated;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What every test against a server stands on: a database of the program's own, with the schema installed through the
- * library, and at the end a look at the invariants of everything the tests left in it.
+ * library, and at the end a look at the invariants of everything the tests left in it, and at its ready set.
  *
  *     static void test_something(void **state)
  *     {
@@ -84,6 +84,9 @@ void db_test_drop_database(const char *name);
 
 /* Violations of the invariants in the database, each printed. Sessions of handles that are open count. */
 int db_test_violations(const fixture *f);
+
+/* Rows of the ready set that are not as they should be, as conn sees the database now; the first ones are printed. */
+long db_test_differences(PGconn *conn);
 
 /* Violations of one of them, "I07", as conn sees the database now. */
 long db_test_violations_of(PGconn *conn, const char *rule);
