@@ -53,9 +53,11 @@ SELECT {n.step_node}
          WHERE e.to_step_uuid = ANY (ARRAY(SELECT s.workflow_step_uuid FROM steps s))) n
  ORDER BY n.parent_uuid NULLS FIRST, n.workflow_step_uuid;
 
--- Walking: each step once, at its smallest distance, with no path kept. UNION drops a row that equals an earlier one,
--- and rows come by distance; so what tells the distance must be equal for all distances. An interval is: n months less
--- n times 30 days equals none, since a month counts as 30 days where intervals are compared, and the days tell n.
+-- Walking: each step once, at its smallest distance, with no path kept. Where it goes on is an array, which the planner
+-- takes for ten rows, whatever it knows of the edges: no room is made for millions. UNION drops a row that equals an
+-- earlier one, and rows come by distance; so what tells the distance must be equal for all distances. An interval is: n
+-- months less n times 30 days equals none, since a month counts as 30 days where intervals are compared, and the days
+-- tell n.
 
 -- part: next_distance (w: walked)
 w.distance + make_interval(months => 1, days => -30)
@@ -88,11 +90,10 @@ WITH RECURSIVE walked (step_uuid, distance) AS (
     UNION
     SELECT n.step_uuid, {next_distance}
       FROM walked w
-     CROSS JOIN LATERAL (
-           SELECT e.from_step_uuid AS step_uuid
+     CROSS JOIN LATERAL unnest(ARRAY(
+           SELECT e.from_step_uuid
              FROM {schema}.tasker_workflow_step_edges e
-            WHERE e.to_step_uuid = w.step_uuid
-           OFFSET 0) n
+            WHERE e.to_step_uuid = w.step_uuid)) n (step_uuid)
      WHERE {may_go_on}
 )
 SELECT {r.step_relative}
@@ -106,11 +107,10 @@ WITH RECURSIVE walked (step_uuid, distance) AS (
     UNION
     SELECT n.step_uuid, {next_distance}
       FROM walked w
-     CROSS JOIN LATERAL (
-           SELECT e.to_step_uuid AS step_uuid
+     CROSS JOIN LATERAL unnest(ARRAY(
+           SELECT e.to_step_uuid
              FROM {schema}.tasker_workflow_step_edges e
-            WHERE e.from_step_uuid = w.step_uuid
-           OFFSET 0) n
+            WHERE e.from_step_uuid = w.step_uuid)) n (step_uuid)
      WHERE {may_go_on}
 )
 SELECT {r.step_relative}

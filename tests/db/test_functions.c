@@ -75,6 +75,9 @@ static const struct {
      "workflow_step_uuid uuid, task_uuid uuid, named_step_uuid uuid, parent_step_uuids jsonb, child_step_uuids jsonb,"
      " parent_count bigint, child_count bigint, is_root_step boolean, is_leaf_step boolean,"
      " min_depth_from_root integer"},
+    {"tasker_step_transitive_dependencies",
+     "workflow_step_uuid uuid, task_uuid uuid, ancestor_step_uuid uuid, ancestor_task_uuid uuid, named_step_uuid uuid,"
+     " step_name varchar, results jsonb, processed boolean, distance integer"},
 };
 
 /* The server's words for types in short ones; a default of NULL without its type. */
@@ -288,6 +291,7 @@ static const char *const questions[] = {
     "get_slowest_steps()",
     "get_slowest_tasks()",
     "tasker_step_dag_relationships",
+    "tasker_step_transitive_dependencies",
     "tasker_ready_tasks",
 };
 

@@ -160,8 +160,10 @@ SELECT c.task_uuid,
 -- ---------------------------------------------------------------------------------------------------------------------
 
 -- What is looked up for one step stands in a subquery that is not flattened (OFFSET 0, an aggregate), so that its index
--- is used however many steps the planner expects. A distance is an interval of n months less n times 30 days: all of
--- these are equal, so UNION keeps a step once, at its smallest distance, and the days tell n.
+-- is used however many steps the planner expects. Where a walk goes on it is an array: the planner takes each for ten
+-- rows, and the walk for a short one. From statistics that lack it concluded on millions of rows, and making room for
+-- them took longer than the walk. A distance is an interval of n months less n times 30 days: all of these are equal,
+-- so UNION keeps a step once, at its smallest distance, and the days tell n.
 
 -- Where there are no statistics these walks look expensive, and compiling takes longer than all of them: no JIT.
 
@@ -241,7 +243,7 @@ $tasker$;
 CREATE FUNCTION {schema}.get_step_transitive_dependencies(target_step_uuid uuid)
 RETURNS TABLE (workflow_step_uuid uuid, task_uuid uuid, named_step_uuid uuid, step_name varchar, results jsonb,
                processed boolean, distance integer)
-LANGUAGE sql STABLE
+LANGUAGE sql STABLE COST 100000 ROWS 10
 SET jit = off
 BEGIN ATOMIC
     WITH RECURSIVE walked (step_uuid, distance) AS (
@@ -249,11 +251,10 @@ BEGIN ATOMIC
         UNION
         SELECT n.step_uuid, w.distance + make_interval(months => 1, days => -30)
           FROM walked w
-         CROSS JOIN LATERAL (
-               SELECT e.from_step_uuid AS step_uuid
+         CROSS JOIN LATERAL unnest(ARRAY(
+               SELECT e.from_step_uuid
                  FROM {schema}.tasker_workflow_step_edges e
-                WHERE e.to_step_uuid = w.step_uuid
-               OFFSET 0) n
+                WHERE e.to_step_uuid = w.step_uuid)) n (step_uuid)
     )
     SELECT s.workflow_step_uuid, s.task_uuid, s.named_step_uuid,
            (SELECT ns.name FROM {schema}.tasker_named_steps ns WHERE ns.named_step_uuid = s.named_step_uuid),
@@ -270,40 +271,61 @@ BEGIN ATOMIC
      ORDER BY d.distance, s.workflow_step_uuid;
 END;
 
+-- The same for many steps: a row for each step and each of its ancestors. The step is named by its own key and task,
+-- everything from ancestor_step_uuid on is about the ancestor.
+CREATE VIEW {schema}.tasker_step_transitive_dependencies AS
+SELECT s.workflow_step_uuid,
+       s.task_uuid,
+       a.workflow_step_uuid AS ancestor_step_uuid,
+       a.task_uuid AS ancestor_task_uuid,
+       a.named_step_uuid,
+       a.step_name,
+       a.results,
+       a.processed,
+       a.distance
+  FROM {schema}.tasker_workflow_steps s
+ CROSS JOIN LATERAL (
+       SELECT o.*
+         FROM {schema}.get_step_transitive_dependencies(s.workflow_step_uuid) o
+       OFFSET 0) a;
+
 -- Every step of a task with the shortest way to it from a step without parents, NULL if there is none. Up to where all
 -- ways begin, and down from there. With a setting it is not merged into the query around it.
 CREATE FUNCTION {schema}.tasker_step_depths(input_task_uuid uuid)
 RETURNS TABLE (workflow_step_uuid uuid, depth integer)
-LANGUAGE sql STABLE COST 100000 ROWS 100
+LANGUAGE sql STABLE COST 100000 ROWS 10
 SET jit = off
 BEGIN ATOMIC
     WITH RECURSIVE own AS MATERIALIZED (
-        SELECT s.workflow_step_uuid AS step_uuid
-          FROM {schema}.tasker_workflow_steps s
-         WHERE s.task_uuid = input_task_uuid
+        SELECT n.step_uuid
+          FROM unnest(ARRAY(
+               SELECT s.workflow_step_uuid
+                 FROM {schema}.tasker_workflow_steps s
+                WHERE s.task_uuid = input_task_uuid)) n (step_uuid)
     ), upward (step_uuid) AS (
         SELECT o.step_uuid FROM own o
         UNION
         SELECT n.step_uuid
           FROM upward u
-         CROSS JOIN LATERAL (
-               SELECT e.from_step_uuid AS step_uuid
+         CROSS JOIN LATERAL unnest(ARRAY(
+               SELECT e.from_step_uuid
                  FROM {schema}.tasker_workflow_step_edges e
-                WHERE e.to_step_uuid = u.step_uuid
-               OFFSET 0) n
+                WHERE e.to_step_uuid = u.step_uuid)) n (step_uuid)
     ), downward (step_uuid, distance) AS (
-        SELECT u.step_uuid, make_interval()
-          FROM upward u
-         WHERE NOT EXISTS (
-               SELECT FROM {schema}.tasker_workflow_step_edges e WHERE e.to_step_uuid = u.step_uuid OFFSET 0)
+        SELECT n.step_uuid, make_interval()
+          FROM unnest(ARRAY(
+               SELECT u.step_uuid
+                 FROM upward u
+                WHERE NOT EXISTS (
+                      SELECT FROM {schema}.tasker_workflow_step_edges e WHERE e.to_step_uuid = u.step_uuid OFFSET 0)
+               )) n (step_uuid)
         UNION
         SELECT n.step_uuid, d.distance + make_interval(months => 1, days => -30)
           FROM downward d
-         CROSS JOIN LATERAL (
-               SELECT e.to_step_uuid AS step_uuid
+         CROSS JOIN LATERAL unnest(ARRAY(
+               SELECT e.to_step_uuid
                  FROM {schema}.tasker_workflow_step_edges e
-                WHERE e.from_step_uuid = d.step_uuid
-               OFFSET 0) n
+                WHERE e.from_step_uuid = d.step_uuid)) n (step_uuid)
     )
     SELECT x.step_uuid, (max(extract(day FROM x.distance)) / -30)::integer
       FROM (SELECT o.step_uuid, NULL::interval AS distance, true AS is_own FROM own o
@@ -314,7 +336,8 @@ BEGIN ATOMIC
 END;
 
 -- The outer join, which never adds a NULL, keeps the planner from asking for the depths of a task once for each of its
--- steps. A condition on workflow_step_uuid makes it an inner one, and then the step comes first.
+-- steps. A condition on workflow_step_uuid makes it an inner one, and then the step comes first. Functions stand behind
+-- OFFSET 0 in both views of graphs, because the planner thinks that a bare one is run once for all tasks or steps.
 CREATE VIEW {schema}.tasker_step_dag_relationships AS
 SELECT s.workflow_step_uuid,
        k.task_uuid,
@@ -327,7 +350,10 @@ SELECT s.workflow_step_uuid,
        c.step_count = 0 AS is_leaf_step,
        d.depth AS min_depth_from_root
   FROM {schema}.tasker_tasks k
- CROSS JOIN LATERAL {schema}.tasker_step_depths(k.task_uuid) d
+ CROSS JOIN LATERAL (
+       SELECT o.workflow_step_uuid, o.depth
+         FROM {schema}.tasker_step_depths(k.task_uuid) o
+       OFFSET 0) d
   LEFT JOIN {schema}.tasker_workflow_steps s
          ON s.workflow_step_uuid = d.workflow_step_uuid AND s.task_uuid = k.task_uuid
  CROSS JOIN LATERAL (

@@ -8,8 +8,8 @@
 -- tasker_step_availability: when each step can start, its parents aside; the one place where that is written down
 -- ---------------------------------------------------------------------------------------------------------------------
 
--- A row costs one look at the step's own history. "Now" does not come into it. States are subqueries: joins were planned
--- as hashes of whole tables, once for each step or task, where statistics lack.
+-- A row costs one look at the step's own history. "Now" does not come into it. What a row looks up stands in aggregates
+-- and subqueries: joins were planned as hashes of whole tables, once for each step or task, where statistics lack.
 --
 -- Waits: the requested backoff counts from the last start, the other from the newest failure: min(2^attempts, 30) s,
 -- with 1 for attempts that were never counted. The exponent is cut before it is raised, so nothing overflows. The other
@@ -21,7 +21,7 @@ SELECT s.workflow_step_uuid,
        c.state AS current_state,
        c.state IN ('complete', 'resolved_manually') AS done,
        e.eligible AS retry_eligible,
-       f.last_failure_at,
+       c.last_failure_at,
        w.next_retry_at,
        CASE WHEN c.state IN ('pending', 'error') AND NOT s.processed AND NOT s.in_process AND e.eligible
             THEN coalesce(w.next_retry_at, '-infinity') END AS startable_at,
@@ -32,27 +32,23 @@ SELECT s.workflow_step_uuid,
        coalesce(s.backoff_request_seconds, b.seconds::integer) AS effective_backoff_seconds
   FROM {schema}.tasker_workflow_steps s
  CROSS JOIN LATERAL (
-       SELECT coalesce((SELECT t.to_state
-                          FROM {schema}.tasker_workflow_step_transitions t
-                         WHERE t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent), 'pending')::text AS state
-       OFFSET 0) c
+       SELECT coalesce(max(h.to_state) FILTER (WHERE h.most_recent), 'pending') AS state,
+              (max(h.created_at) FILTER (WHERE h.to_state = 'error'))::timestamp AS last_failure_at
+         FROM {schema}.tasker_workflow_step_transitions h
+        WHERE h.workflow_step_uuid = s.workflow_step_uuid) c
  CROSS JOIN LATERAL (
        SELECT (coalesce(s.attempts, 0) = 0 AND c.state <> 'error')
            OR (s.retryable AND coalesce(s.attempts, 0) < coalesce(s.retry_limit, 3)) AS eligible) e
  CROSS JOIN LATERAL (
-       SELECT max(h.created_at)::timestamp AS last_failure_at
-         FROM {schema}.tasker_workflow_step_transitions h
-        WHERE h.workflow_step_uuid = s.workflow_step_uuid AND h.to_state = 'error') f
- CROSS JOIN LATERAL (
        SELECT least(power(2, least(greatest(coalesce(s.attempts, 1), -30), 5)), 30) AS seconds) b
  CROSS JOIN LATERAL (
        SELECT greatest(s.last_attempted_at + s.backoff_request_seconds * interval '1 second',
-                       CASE WHEN s.attempts = 0 AND c.state = 'pending' AND f.last_failure_at IS NOT NULL AND (
+                       CASE WHEN s.attempts = 0 AND c.state = 'pending' AND c.last_failure_at IS NOT NULL AND (
                                  SELECT t.metadata ->> 'event'
                                    FROM {schema}.tasker_workflow_step_transitions t
                                   WHERE t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent)
                                  IN ('reset', 'retry') THEN NULL
-                            ELSE f.last_failure_at + b.seconds * interval '1 second' END)::timestamp AS next_retry_at
+                            ELSE c.last_failure_at + b.seconds * interval '1 second' END)::timestamp AS next_retry_at
        ) w;
 
 
@@ -60,8 +56,9 @@ SELECT s.workflow_step_uuid,
 -- tasker_step_readiness_status: what each step waits for
 -- ---------------------------------------------------------------------------------------------------------------------
 
--- A row costs what tasker_step_availability says and one look at the step's parents, so a query that names tasks or steps
--- pays for those only. "Now" is the start of the transaction, in UTC whatever the session's time zone.
+-- A row costs what tasker_step_availability says and one look at the step's parents, so a query that names tasks or
+-- steps pays for those only. "Now" is the start of the transaction, in UTC whatever the session's time zone. Without
+-- OFFSET 0 a condition on dependencies_satisfied would count the parents twice.
 CREATE VIEW {schema}.tasker_step_readiness_status AS
 SELECT a.workflow_step_uuid,
        a.task_uuid,
@@ -84,21 +81,25 @@ SELECT a.workflow_step_uuid,
   FROM {schema}.tasker_step_availability a
   JOIN {schema}.tasker_named_steps ns ON ns.named_step_uuid = a.named_step_uuid
  CROSS JOIN LATERAL (
-       SELECT count(DISTINCT g.from_step_uuid)::integer AS total_parents,
-              (count(DISTINCT g.from_step_uuid) FILTER (WHERE (
+       SELECT count(*)::integer AS total_parents,
+              (count(*) FILTER (WHERE (
                    SELECT pt.to_state
                      FROM {schema}.tasker_workflow_step_transitions pt
-                    WHERE pt.workflow_step_uuid = g.from_step_uuid AND pt.most_recent)
+                    WHERE pt.workflow_step_uuid = g.step_uuid AND pt.most_recent)
                    IN ('complete', 'resolved_manually')))::integer AS completed_parents
-         FROM {schema}.tasker_workflow_step_edges g
-        WHERE g.to_step_uuid = a.workflow_step_uuid) p;
+         FROM (SELECT DISTINCT o.from_step_uuid AS step_uuid
+                 FROM {schema}.tasker_workflow_step_edges o
+                WHERE o.to_step_uuid = a.workflow_step_uuid) g
+       OFFSET 0) p;
+
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- tasker_task_execution_contexts: how each task stands, counted over its steps
 -- ---------------------------------------------------------------------------------------------------------------------
 
 -- blocked: steps that will never be ready by themselves. waiting: steps that only wait for the end of a backoff.
--- stuck: nothing is left that could run by itself, and failures or cancelled steps are why. What closes tasks goes by it.
+-- stuck: nothing is left that could run by itself, and failures or cancelled steps are why. What closes tasks goes by
+-- it.
 -- execution_status and what follows keep tasker-core's reading, to which a task stuck on cancelled steps alone waits.
 CREATE VIEW {schema}.tasker_task_execution_contexts AS
 SELECT k.task_uuid,
