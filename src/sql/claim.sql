@@ -25,7 +25,8 @@ SELECT {c.claim}
                                           ON ns.task_namespace_uuid = nt.task_namespace_uuid
                                     WHERE ($4 IS NULL OR ns.name = ANY ($4))
                                       AND ($5 IS NULL OR nt.named_task_uuid = ANY ($5))) END,
-                   false, $6, clock_timestamp() AT TIME ZONE 'UTC', $7, $8, $9) t) c;
+                   false, $6, clock_timestamp() AT TIME ZONE 'UTC', $7, $8, $9) t
+         ORDER BY t.computed_priority DESC, CASE WHEN $6 THEN t.priority END DESC, t.created_at, t.task_uuid) c;
 
 -- columns: claim_kept (task_uuid uuid, token uuid)
 

@@ -31,9 +31,9 @@ RETURN (least(greatest(priority, 0), 10) + greatest(age_seconds, 0) / 300)::doub
 -- tell where to begin: for each priority not before the task that it took last (floors), and of those that wake up by
 -- themselves not before due_since. Where that leaves less than is wanted, all are looked at.
 --
--- One round: how many of the best tasks each priority has, without a lock; as many of each, locked, passing over those
--- that others have; then, in a statement begun after the locks, whether they have anything to do. Those that have not are
--- put to sleep, and another round looks for others.
+-- One round: how many of the best tasks each priority has, without a lock, and as many of each, locked, passing over
+-- those that others have; then, in a statement begun after the locks, those of them are claimed that have anything to
+-- do. The others are put to sleep, and another round looks for more. Tasks come in the order of the rounds.
 CREATE FUNCTION {schema}.tasker_claim_tasks(
     claimant varchar, wanted integer, tokens uuid[], named_task_uuids uuid[], failed_too boolean, monotone boolean,
     this_moment timestamp, floor_priorities integer[], floors timestamp[], due_since timestamp)
@@ -51,175 +51,168 @@ SET enable_mergejoin = off
 AS $tasker$
 #variable_conflict use_variable
 DECLARE
-    due uuid[];
     picked uuid[];
-    picked_failed boolean[];
-    picked_priorities integer[];
-    picked_types uuid[];
     chosen uuid[];
-    able uuid[];
     aside uuid[] := '{}';
-    taken uuid[] := '{}';
     still_wanted integer := wanted;
+    claimed integer;
+    followed text;
 BEGIN
     LOOP
-        due := ARRAY(SELECT q.task_uuid
-                       FROM {schema}.tasker_task_queue q
-                      WHERE q.wake_at < 'infinity' AND q.wake_at <= this_moment
-                        AND q.wake_at >= coalesce(due_since, '-infinity')
-                        AND q.task_uuid <> ALL (taken) -- with a time limit of 0, which tasker-core's tables allow
-                      ORDER BY q.wake_at
-                      LIMIT 200
-                        FOR NO KEY UPDATE SKIP LOCKED);
-        IF due <> '{}' THEN
-            UPDATE {schema}.tasker_task_queue q SET wake_at = NULL WHERE q.task_uuid = ANY (due);
+        IF EXISTS (SELECT FROM {schema}.tasker_task_queue q
+                    WHERE q.wake_at < 'infinity' AND q.wake_at <= this_moment
+                      AND q.wake_at >= coalesce(due_since, '-infinity')) THEN
+            UPDATE {schema}.tasker_task_queue q
+               SET wake_at = NULL
+             WHERE q.task_uuid = ANY (ARRAY(
+                       SELECT d.task_uuid
+                         FROM {schema}.tasker_task_queue d
+                        WHERE d.wake_at < 'infinity' AND d.wake_at <= this_moment
+                          AND d.wake_at >= coalesce(due_since, '-infinity')
+                          AND d.task_uuid <> ALL (aside) -- with a time limit of 0, which tasker-core's tables allow
+                        ORDER BY d.wake_at
+                        LIMIT 200
+                          FOR NO KEY UPDATE SKIP LOCKED));
         END IF;
 
         IF named_task_uuids IS NULL THEN
-            SELECT array_agg(h.task_uuid), array_agg(h.failed), array_agg(h.priority)
-              INTO picked, picked_failed, picked_priorities
-              FROM (SELECT h.*
-                      FROM (SELECT DISTINCT p.priority, f.failed, coalesce(b.floor, '-infinity') AS floor
-                              FROM {schema}.tasker_task_queue_priorities p
-                             CROSS JOIN (VALUES (false), (true)) f (failed)
-                              LEFT JOIN unnest(floor_priorities, floors) AS b (priority, floor) USING (priority)
-                             WHERE failed_too OR NOT f.failed) c
-                     CROSS JOIN LATERAL (
-                           SELECT q.task_uuid, q.failed, q.priority, q.created_at
-                             FROM {schema}.tasker_task_queue q
-                            WHERE q.failed = c.failed AND q.priority = c.priority AND q.wake_at IS NULL
-                              AND q.created_at >= c.floor
-                              AND q.task_uuid <> ALL (aside)
-                            ORDER BY q.created_at, q.task_uuid
-                            LIMIT still_wanted) h
-                     CROSS JOIN LATERAL (
-                           SELECT {schema}.tasker_task_age(h.created_at, this_moment) AS age) g
-                     ORDER BY CASE WHEN monotone THEN {schema}.tasker_monotone_priority(h.priority, g.age)
-                                   ELSE {schema}.tasker_computed_priority(h.priority, g.age) END DESC,
-                              CASE WHEN monotone THEN h.priority END DESC, h.created_at, h.task_uuid
-                     LIMIT still_wanted) h;
-            chosen := ARRAY(
-                SELECT h.task_uuid
-                  FROM (SELECT i.failed, i.priority, count(*) AS share
-                          FROM unnest(picked_failed, picked_priorities) AS i (failed, priority)
-                         GROUP BY i.failed, i.priority) c
+            WITH best AS MATERIALIZED (
+                SELECT h.*
+                  FROM (SELECT DISTINCT p.priority, f.failed,
+                               coalesce(floors[array_position(floor_priorities, p.priority)], '-infinity') AS floor
+                          FROM {schema}.tasker_task_queue_priorities p
+                         CROSS JOIN (VALUES (false), (true)) f (failed)
+                         WHERE failed_too OR NOT f.failed) c
                  CROSS JOIN LATERAL (
-                       SELECT q.task_uuid
+                       SELECT q.task_uuid, q.failed, q.priority, q.created_at, c.floor
                          FROM {schema}.tasker_task_queue q
-                         JOIN {schema}.tasker_tasks k ON k.task_uuid = q.task_uuid
                         WHERE q.failed = c.failed AND q.priority = c.priority AND q.wake_at IS NULL
-                          AND q.created_at >= coalesce((SELECT b.floor
-                                                                  FROM unnest(floor_priorities, floors)
-                                                                       AS b (priority, floor)
-                                                                 WHERE b.priority = c.priority), '-infinity')
+                          AND q.created_at >= c.floor
                           AND q.task_uuid <> ALL (aside)
                         ORDER BY q.created_at, q.task_uuid
-                        LIMIT c.share
-                          FOR NO KEY UPDATE OF q, k SKIP LOCKED) h);
-        ELSE
-            SELECT array_agg(h.task_uuid), array_agg(h.failed), array_agg(h.named_task_uuid), array_agg(h.priority)
-              INTO picked, picked_failed, picked_types, picked_priorities
-              FROM (SELECT h.*
-                      FROM (SELECT DISTINCT p.priority, f.failed, t.named_task_uuid
-                              FROM {schema}.tasker_task_queue_priorities p
-                             CROSS JOIN (VALUES (false), (true)) f (failed)
-                             CROSS JOIN unnest(named_task_uuids) AS t (named_task_uuid)
-                             WHERE failed_too OR NOT f.failed) c
-                     CROSS JOIN LATERAL (
-                           SELECT q.task_uuid, q.failed, q.priority, q.created_at, q.named_task_uuid
-                             FROM {schema}.tasker_task_queue q
-                            WHERE q.failed = c.failed AND q.priority = c.priority AND q.wake_at IS NULL
-                              AND q.named_task_uuid = c.named_task_uuid
-                              AND q.task_uuid <> ALL (aside)
-                            ORDER BY q.created_at, q.task_uuid
-                            LIMIT still_wanted) h
-                     CROSS JOIN LATERAL (
-                           SELECT {schema}.tasker_task_age(h.created_at, this_moment) AS age) g
-                     ORDER BY CASE WHEN monotone THEN {schema}.tasker_monotone_priority(h.priority, g.age)
-                                   ELSE {schema}.tasker_computed_priority(h.priority, g.age) END DESC,
-                              CASE WHEN monotone THEN h.priority END DESC, h.created_at, h.task_uuid
-                     LIMIT still_wanted) h;
-            chosen := ARRAY(
-                SELECT h.task_uuid
-                  FROM (SELECT i.failed, i.priority, i.named_task_uuid, count(*) AS share
-                          FROM unnest(picked_failed, picked_priorities, picked_types) AS i (failed, priority, named_task_uuid)
-                         GROUP BY i.failed, i.priority, i.named_task_uuid) c
+                        LIMIT still_wanted) h
                  CROSS JOIN LATERAL (
-                       SELECT q.task_uuid
+                       SELECT {schema}.tasker_task_age(h.created_at, this_moment) AS age) g
+                 ORDER BY CASE WHEN monotone THEN {schema}.tasker_monotone_priority(h.priority, g.age)
+                               ELSE {schema}.tasker_computed_priority(h.priority, g.age) END DESC,
+                          CASE WHEN monotone THEN h.priority END DESC, h.created_at, h.task_uuid
+                 LIMIT still_wanted
+            )
+            SELECT ARRAY(SELECT b.task_uuid FROM best b),
+                   ARRAY(SELECT h.task_uuid
+                           FROM (SELECT b.failed, b.priority, b.floor, count(*) AS share
+                                   FROM best b
+                                  GROUP BY b.failed, b.priority, b.floor) c
+                          CROSS JOIN LATERAL (
+                                SELECT q.task_uuid
+                                  FROM {schema}.tasker_task_queue q
+                                  JOIN {schema}.tasker_tasks k ON k.task_uuid = q.task_uuid
+                                 WHERE q.failed = c.failed AND q.priority = c.priority AND q.wake_at IS NULL
+                                   AND q.created_at >= c.floor
+                                   AND q.task_uuid <> ALL (aside)
+                                 ORDER BY q.created_at, q.task_uuid
+                                 LIMIT c.share
+                                   FOR NO KEY UPDATE OF q, k SKIP LOCKED) h)
+              INTO picked, chosen;
+        ELSE
+            WITH best AS MATERIALIZED (
+                SELECT h.*
+                  FROM (SELECT DISTINCT p.priority, f.failed, t.named_task_uuid
+                          FROM {schema}.tasker_task_queue_priorities p
+                         CROSS JOIN (VALUES (false), (true)) f (failed)
+                         CROSS JOIN unnest(named_task_uuids) AS t (named_task_uuid)
+                         WHERE failed_too OR NOT f.failed) c
+                 CROSS JOIN LATERAL (
+                       SELECT q.task_uuid, q.failed, q.priority, q.created_at, q.named_task_uuid
                          FROM {schema}.tasker_task_queue q
-                         JOIN {schema}.tasker_tasks k ON k.task_uuid = q.task_uuid
                         WHERE q.failed = c.failed AND q.priority = c.priority AND q.wake_at IS NULL
                           AND q.named_task_uuid = c.named_task_uuid
                           AND q.task_uuid <> ALL (aside)
                         ORDER BY q.created_at, q.task_uuid
-                        LIMIT c.share
-                          FOR NO KEY UPDATE OF q, k SKIP LOCKED) h);
+                        LIMIT still_wanted) h
+                 CROSS JOIN LATERAL (
+                       SELECT {schema}.tasker_task_age(h.created_at, this_moment) AS age) g
+                 ORDER BY CASE WHEN monotone THEN {schema}.tasker_monotone_priority(h.priority, g.age)
+                               ELSE {schema}.tasker_computed_priority(h.priority, g.age) END DESC,
+                          CASE WHEN monotone THEN h.priority END DESC, h.created_at, h.task_uuid
+                 LIMIT still_wanted
+            )
+            SELECT ARRAY(SELECT b.task_uuid FROM best b),
+                   ARRAY(SELECT h.task_uuid
+                           FROM (SELECT b.failed, b.priority, b.named_task_uuid, count(*) AS share
+                                   FROM best b
+                                  GROUP BY b.failed, b.priority, b.named_task_uuid) c
+                          CROSS JOIN LATERAL (
+                                SELECT q.task_uuid
+                                  FROM {schema}.tasker_task_queue q
+                                  JOIN {schema}.tasker_tasks k ON k.task_uuid = q.task_uuid
+                                 WHERE q.failed = c.failed AND q.priority = c.priority AND q.wake_at IS NULL
+                                   AND q.named_task_uuid = c.named_task_uuid
+                                   AND q.task_uuid <> ALL (aside)
+                                 ORDER BY q.created_at, q.task_uuid
+                                 LIMIT c.share
+                                   FOR NO KEY UPDATE OF q, k SKIP LOCKED) h)
+              INTO picked, chosen;
         END IF;
 
-        IF picked IS NULL THEN
+        IF picked = '{}' THEN
             EXIT WHEN floors IS NULL AND due_since IS NULL;
             floors := NULL;
-            floor_priorities := NULL;
             due_since := NULL;
             CONTINUE;
         END IF;
-        aside := aside || ARRAY(SELECT unnest(picked) EXCEPT SELECT unnest(chosen));
 
-        able := ARRAY(SELECT q.task_uuid
-                        FROM unnest(chosen) AS i (task_uuid)
-                        JOIN {schema}.tasker_task_queue q ON q.task_uuid = i.task_uuid
-                       WHERE coalesce(greatest(q.lease_until, q.start_at) < this_moment, true)
-                         AND (SELECT true
-                                FROM {schema}.tasker_step_readiness r
-                               WHERE r.task_uuid = q.task_uuid AND r.available_at <= this_moment
-                               LIMIT 1));
-        UPDATE {schema}.tasker_task_queue q
-           SET lease_until = l.lease_until, wake_at = l.lease_until
-          FROM (SELECT k.task_uuid, this_moment + k.claim_timeout_seconds * interval '1 second' AS lease_until
-                  FROM unnest(able) AS i (task_uuid)
-                  JOIN {schema}.tasker_tasks k ON k.task_uuid = i.task_uuid) l
-         WHERE q.task_uuid = l.task_uuid;
-        taken := taken || able;
-        still_wanted := still_wanted - cardinality(able);
-
-        IF cardinality(able) < cardinality(chosen) THEN
-            chosen := ARRAY(SELECT i.task_uuid FROM unnest(chosen) AS i (task_uuid) WHERE i.task_uuid <> ALL (able));
-            PERFORM {schema}.tasker_ready_set_settle(chosen);
-            aside := aside || ARRAY(SELECT q.task_uuid
-                                      FROM {schema}.tasker_task_queue q
-                                     WHERE q.task_uuid = ANY (chosen) AND q.wake_at IS NULL);
-        END IF;
+        followed := set_config('tasker.followed', 'on', true);
+        RETURN QUERY
+        WITH stamped AS (
+            UPDATE {schema}.tasker_tasks k
+               SET claimed_at = this_moment, claimed_by = claimant, updated_at = this_moment,
+                   claim_id = coalesce(tokens[wanted - still_wanted + i.n], gen_random_uuid())::text
+              FROM unnest(chosen) WITH ORDINALITY AS i (task_uuid, n)
+              JOIN {schema}.tasker_task_queue q ON q.task_uuid = i.task_uuid
+             CROSS JOIN LATERAL (
+                   SELECT ARRAY(SELECT r.workflow_step_uuid
+                                  FROM {schema}.tasker_step_readiness r
+                                 WHERE r.task_uuid = q.task_uuid AND r.available_at <= this_moment
+                                 ORDER BY r.workflow_step_uuid) AS step_uuids
+                   OFFSET 0) r
+             WHERE k.task_uuid = i.task_uuid
+               AND coalesce(greatest(q.lease_until, q.start_at) < this_moment, true)
+               AND r.step_uuids <> '{}'
+            RETURNING k.task_uuid, k.claim_id::uuid AS claim_id, k.named_task_uuid, k.claimed_by, k.priority,
+                      k.created_at, k.claim_timeout_seconds, k.claimed_at, r.step_uuids,
+                      (k.claimed_at + k.claim_timeout_seconds * interval '1 second')::timestamp AS expires_at,
+                      {schema}.tasker_task_age(k.created_at, this_moment) AS age
+        ), leased AS (
+            UPDATE {schema}.tasker_task_queue q
+               SET lease_until = s.expires_at, wake_at = s.expires_at
+              FROM stamped s
+             WHERE q.task_uuid = s.task_uuid
+        )
+        SELECT s.task_uuid, s.claim_id, ns.name, s.claimed_by, s.priority,
+               CASE WHEN monotone THEN {schema}.tasker_monotone_priority(s.priority, s.age)
+                    ELSE {schema}.tasker_computed_priority(s.priority, s.age) END,
+               round(s.age / 3600, 2)::double precision, s.created_at::timestamp, s.claim_timeout_seconds,
+               s.claimed_at::timestamp, s.expires_at, s.step_uuids
+          FROM stamped s
+          JOIN {schema}.tasker_named_tasks nt ON nt.named_task_uuid = s.named_task_uuid
+          JOIN {schema}.tasker_task_namespaces ns ON ns.task_namespace_uuid = nt.task_namespace_uuid;
+        GET DIAGNOSTICS claimed = ROW_COUNT;
+        followed := set_config('tasker.followed', 'off', true);
+        still_wanted := still_wanted - claimed;
         EXIT WHEN still_wanted <= 0;
-    END LOOP;
 
-    PERFORM set_config('tasker.followed', 'on', true);
-    RETURN QUERY
-    WITH stamped AS (
-        UPDATE {schema}.tasker_tasks k
-           SET claimed_at = this_moment, claimed_by = claimant, updated_at = this_moment,
-               claim_id = coalesce(t.token, gen_random_uuid())::text
-          FROM unnest(taken, tokens) AS t (task_uuid, token)
-         WHERE k.task_uuid = t.task_uuid
-        RETURNING k.task_uuid, k.claim_id::uuid AS claim_id, k.named_task_uuid, k.claimed_by, k.priority, k.created_at,
-                  k.claim_timeout_seconds, k.claimed_at,
-                  {schema}.tasker_task_age(k.created_at, this_moment) AS age
-    )
-    SELECT h.task_uuid, h.claim_id, ns.name, h.claimed_by, h.priority, v.value,
-           round(h.age / 3600, 2)::double precision, h.created_at::timestamp, h.claim_timeout_seconds,
-           h.claimed_at::timestamp,
-           (h.claimed_at + h.claim_timeout_seconds * interval '1 second')::timestamp,
-           ARRAY(SELECT r.workflow_step_uuid
-                   FROM {schema}.tasker_step_readiness r
-                  WHERE r.task_uuid = h.task_uuid AND r.available_at <= this_moment
-                  ORDER BY r.workflow_step_uuid)
-      FROM stamped h
-      JOIN {schema}.tasker_named_tasks nt ON nt.named_task_uuid = h.named_task_uuid
-      JOIN {schema}.tasker_task_namespaces ns ON ns.task_namespace_uuid = nt.task_namespace_uuid
-     CROSS JOIN LATERAL (
-           SELECT CASE WHEN monotone THEN {schema}.tasker_monotone_priority(h.priority, h.age)
-                       ELSE {schema}.tasker_computed_priority(h.priority, h.age) END AS value) v
-     ORDER BY v.value DESC, CASE WHEN monotone THEN h.priority END DESC, h.created_at, h.task_uuid;
-    PERFORM set_config('tasker.followed', 'off', true);
+        IF claimed < cardinality(chosen) THEN
+            PERFORM {schema}.tasker_ready_set_settle(ARRAY(
+                SELECT q.task_uuid
+                  FROM {schema}.tasker_task_queue q
+                 WHERE q.task_uuid = ANY (chosen) AND q.wake_at IS NULL));
+        END IF;
+        IF cardinality(chosen) < cardinality(picked) THEN
+            chosen := chosen || picked;
+        END IF;
+        aside := aside || chosen;
+    END LOOP;
 END
 $tasker$;
 
@@ -256,7 +249,8 @@ BEGIN
                                  JOIN {schema}.tasker_task_namespaces ns
                                       ON ns.task_namespace_uuid = nt.task_namespace_uuid
                                 WHERE ns.name = p_namespace_filter) END,
-               true, false, now() AT TIME ZONE 'UTC', NULL, NULL, NULL) c;
+               true, false, now() AT TIME ZONE 'UTC', NULL, NULL, NULL) c
+     ORDER BY c.computed_priority DESC, c.created_at, c.task_uuid;
 END
 $tasker$;
 
