@@ -6,10 +6,10 @@
  *
  *     claim [--check] [--tasks N] [--claims N] [--reps N] [CONNINFO]
  *
- * Makes a database of its own beside the given one and drops it again; that one must be a superuser's, because tasks are
- * filled in past the triggers. Three schemas: few (1e4 tasks), many (--tasks, 1e6), worn (as many; --claims of them,
- * 1e5, get claimed first). Every call is a transaction of its own; sides run by turns and medians are compared.
- * --check exits with 1 where a limit is missed, of ratios those with synchronous_commit on.
+ * Makes a database of its own beside the given one and drops it again, as a superuser, because tasks are filled in past
+ * the triggers. Three schemas: few (1e4 tasks), many (--tasks, 1e6), worn (as many; --claims of them, 1e5, get claimed
+ * first). Every call is a transaction of its own; sides run by turns and medians are compared. --check exits with 1
+ * where a limit is missed; of the ratios to a plain DELETE those with synchronous_commit on count.
  */
 #include "claim.h"
 
