@@ -218,7 +218,7 @@ static void test_claim_without_time(void **state)
     fixture *f = *state;
     PGconn *conn = begin_with_nothing(f);
     assert_status(f->db, tasker_db_begin(f->db, NULL), TASKER_OK);
-    tell(conn, "ALTER TABLE tasker_tasks DROP CONSTRAINT chk_tasks_claim_timeout_seconds");
+    tell(conn, "ALTER TABLE tasker_tasks DROP CONSTRAINT IF EXISTS chk_tasks_claim_timeout_seconds");
     made_flow first = make_old(f->db, 9, 0), busy = make_old(f->db, 8, 0), last = make_old(f->db, 7, 0);
     tell(conn, "UPDATE tasker_tasks SET claim_timeout_seconds = -1 WHERE task_uuid = '%s'", text_of(first.task_uuid));
     bring_step(f->db, busy.steps[0], TASKER_STATE_IN_PROGRESS); /* which a claim finds out only when it looks at it */
