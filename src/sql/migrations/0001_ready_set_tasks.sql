@@ -6,7 +6,8 @@
 
 -- Steps of these tasks became available, or will at these moments: wakes the tasks. Who puts a task to sleep locks its
 -- row FOR UPDATE and looks for such steps under the lock; the lock taken here, in whatever transaction made the step
--- available, keeps that off until it is committed, and is none to claims.
+-- available, keeps that off until it is committed, and is none to claims. OFFSET 0, or the planner takes the condition
+-- inside, and the rows of tasks that are awake are not locked.
 CREATE FUNCTION {schema}.tasker_ready_set_wake(task_uuids uuid[], moments timestamp[]) RETURNS void
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -31,6 +32,7 @@ BEGIN
                      GROUP BY i.task_uuid) w
               JOIN {schema}.tasker_task_queue q ON q.task_uuid = w.task_uuid
              ORDER BY q.task_uuid
+            OFFSET 0
                FOR KEY SHARE OF q) l
      WHERE l.slept_until > greatest(l.wake_at, this_moment);
 
