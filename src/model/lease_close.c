@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Completing and failing leases: both are fenced by the row that began the attempt and write under the lease's keys. */
+/*
+ * Completing, failing, extending and releasing leases: all are fenced by the row that began the attempt, and what they
+ * write they write under the lease's keys.
+ */
 #include <string.h>
+#include "model/lease_read.h"
 #include "model/move.h"
 #include "statements.h"
 #include "tasker/lease.h"
 #include "value/state.h"
 
-/* lease is the first member of both item structs. */
+/* lease is the first member of both item structs; or items are pointers to leases. */
 static const tasker_lease *lease_of(const void *items, size_t stride, size_t i)
 {
     const tasker_lease *lease;
@@ -182,5 +186,50 @@ tasker_status tasker_lease_fail(tasker_db *db, const tasker_failure *items, size
     tkr_add_lease_fail__next(&call, m->keys, count);
     tkr_move_end_writes(&call, m);
     m->collect = collect_next;
+    return tkr_move_run(&call, m, NULL);
+}
+
+/* ---- keeping and giving back ---- */
+
+static tasker_status judge_extension(tkr_move *m, size_t i, const tkr_look *look)
+{
+    if (!look->found)
+        return TASKER_NOT_FOUND;
+    bool twice = tasker_uuid_equal(&look->transition_uuid, &m->ids[i]) && look->to_state == TASKER_STATE_IN_PROGRESS;
+    return twice ? TASKER_OK : TASKER_CONFLICT;
+}
+
+tasker_status tasker_lease_extend(tasker_db *db, const tasker_lease *const *leases, size_t count, int32_t lease_seconds,
+                                  tasker_outcome *outcomes)
+{
+    tkr_call call = tkr_begin(db);
+    tkr_move *m = begin(&call, leases, sizeof *leases, count, TASKER_EVENT_START, outcomes);
+    if (lease_seconds < 0)
+        tkr_refuse(&call, TASKER_INVALID_ARGUMENT, "lease_seconds is negative");
+    if (call.status != TASKER_OK)
+        return tkr_abandon(&call);
+    for (size_t i = 0; i < count; i++) {
+        m->ids[i] = leases[i]->token.uuid; /* nothing is written to the history */
+        m->outcomes[i].transition_uuid = m->ids[i];
+    }
+    m->judge = judge_extension;
+    tkr_move_begin_writes(&call);
+    m->answer = call.part_count;
+    tkr_add_lease_extend(&call, m->keys, count, m->own, count, tkr_lease_seconds(lease_seconds));
+    tkr_move_end_writes(&call, m);
+    return tkr_move_run(&call, m, NULL);
+}
+
+tasker_status tasker_lease_release(tasker_db *db, const tasker_lease *const *leases, size_t count,
+                                   tasker_outcome *outcomes)
+{
+    tkr_call call = tkr_begin(db);
+    tkr_move *m = begin(&call, leases, sizeof *leases, count, TASKER_EVENT_RELEASE, outcomes);
+    if (call.status != TASKER_OK)
+        return tkr_abandon(&call);
+    tkr_move_begin_writes(&call);
+    m->answer = call.part_count;
+    tkr_add_lease_release(&call, m->keys, count, m->own, count, m->ids, count);
+    tkr_move_end_writes(&call, m);
     return tkr_move_run(&call, m, NULL);
 }

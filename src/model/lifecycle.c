@@ -12,6 +12,8 @@ static bool check_event(tkr_call *call, bool steps, tasker_event event)
                    steps ? "step" : "task");
     else if (steps && event == TASKER_EVENT_RESET)
         tkr_refuse(call, TASKER_INVALID_ARGUMENT, "steps are reset by tasker_workflow_step_reset");
+    else if (event == TASKER_EVENT_RELEASE)
+        tkr_refuse(call, TASKER_INVALID_ARGUMENT, "steps are released by tasker_lease_release");
     return call->status == TASKER_OK;
 }
 

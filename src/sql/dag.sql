@@ -65,8 +65,8 @@ w.distance + make_interval(months => 1, days => -30)
 -- part: may_go_on (w: walked; $2: how far, 0: without end)
 ($2 = 0 OR extract(day FROM w.distance) / -30 < $2)
 
--- part: relatives (walked; $1: the step they are relatives of; $3: only what is done, with results; $4: no results)
-(SELECT s.workflow_step_uuid, s.task_uuid, s.named_step_uuid,
+-- part: relatives (walked, from any number of roots; $3: only what is done, with results; $4: no results)
+(SELECT w.root_uuid, s.workflow_step_uuid, s.task_uuid, s.named_step_uuid,
         (SELECT np.name FROM {schema}.tasker_named_steps np WHERE np.named_step_uuid = s.named_step_uuid) AS step_name,
         CASE WHEN NOT $4 THEN s.results END AS results, s.processed,
         extract(day FROM w.distance) / -30 AS distance
@@ -76,25 +76,28 @@ w.distance + make_interval(months => 1, days => -30)
           FROM {schema}.tasker_workflow_steps s
          WHERE s.workflow_step_uuid = w.step_uuid
         OFFSET 0) s
-  WHERE w.step_uuid <> $1
+  WHERE w.step_uuid <> w.root_uuid
     AND (NOT $3 OR (s.results IS NOT NULL
                     AND (SELECT t.to_state
                            FROM {schema}.tasker_workflow_step_transitions t
                           WHERE t.workflow_step_uuid = w.step_uuid AND t.most_recent)
                         IN {done})))
 
--- name: step_relative_list_ancestors reads many step_relative (workflow_step_uuid uuid, max_distance int4,
---   completed bool, without_results bool)
-WITH RECURSIVE walked (step_uuid, distance) AS (
-    SELECT $1, make_interval()
-    UNION
-    SELECT n.step_uuid, {next_distance}
+-- part: one_up (walked)
+SELECT w.root_uuid, n.step_uuid, {next_distance}
       FROM walked w
      CROSS JOIN LATERAL unnest(ARRAY(
            SELECT e.from_step_uuid
              FROM {schema}.tasker_workflow_step_edges e
             WHERE e.to_step_uuid = w.step_uuid)) n (step_uuid)
      WHERE {may_go_on}
+
+-- name: step_relative_list_ancestors reads many step_relative (workflow_step_uuid uuid, max_distance int4,
+--   completed bool, without_results bool)
+WITH RECURSIVE walked (root_uuid, step_uuid, distance) AS (
+    SELECT $1, $1, make_interval()
+    UNION
+    {one_up}
 )
 SELECT {r.step_relative}
   FROM {relatives} r
@@ -102,10 +105,10 @@ SELECT {r.step_relative}
 
 -- name: step_relative_list_descendants reads many step_relative (workflow_step_uuid uuid, max_distance int4,
 --   completed bool, without_results bool)
-WITH RECURSIVE walked (step_uuid, distance) AS (
-    SELECT $1, make_interval()
+WITH RECURSIVE walked (root_uuid, step_uuid, distance) AS (
+    SELECT $1, $1, make_interval()
     UNION
-    SELECT n.step_uuid, {next_distance}
+    SELECT w.root_uuid, n.step_uuid, {next_distance}
       FROM walked w
      CROSS JOIN LATERAL unnest(ARRAY(
            SELECT e.to_step_uuid

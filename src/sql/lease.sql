@@ -1,30 +1,31 @@
 -- SPDX-License-Identifier: MIT
 -- Attempts of steps: taken, completed, failed. The shape of the writes is explained in lifecycle.sql.
 
--- A step in error that may be tried again passes through pending on its way: two rows, one of them current.
--- name: lease_take_steps writes many moved (workflow_step_uuids uuid[], transition_uuids uuid[], retry_uuids uuid[], actor text(128))
-WITH cur AS MATERIALIZED (
-    SELECT s.workflow_step_uuid, s.task_uuid, t.workflow_step_transition_uuid, t.to_state, t.sort_key, t.created_at,
+-- A step in error that may be tried again passes through pending on its way: two rows, one of them current. claim_id and
+-- claim_timeout_seconds, which tasker-core has and does not use, keep whose the attempt is and how long; they count while
+-- claim_id names the current row of the history.
+-- part: start_steps (item: step_uuid, transition_uuid, retry_uuid, by_message, enqueue_uuid; $1 actor, $2 lease_seconds)
+cur AS MATERIALIZED (
+    SELECT s.workflow_step_uuid, s.task_uuid, st.workflow_step_transition_uuid, st.to_state, st.sort_key, st.created_at,
            i.transition_uuid, i.retry_uuid
-      FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS i (step_uuid, transition_uuid, retry_uuid)
+      FROM item i
       JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
-      JOIN {schema}.tasker_workflow_step_transitions t
-           ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
-     WHERE (t.to_state IN {step_start_from} OR t.to_state IN {step_retry_from})
+      JOIN {schema}.tasker_workflow_step_transitions st
+           ON st.workflow_step_uuid = s.workflow_step_uuid AND st.most_recent
+     WHERE (st.to_state IN {step_start_from} OR st.to_state IN {step_retry_from})
        AND NOT EXISTS (SELECT FROM {schema}.tasker_workflow_step_transitions o
                         WHERE o.workflow_step_transition_uuid = i.transition_uuid)
-       AND (t.to_state = 'enqueued'
-            OR (SELECT r.ready_for_execution FROM {tasker_step_readiness_status} r
-                 WHERE r.workflow_step_uuid = i.step_uuid))
+       AND {may_start}
        AND {step_as_seen}
        AND NOT EXISTS (SELECT FROM {schema}.tasker_task_transitions kt
                         WHERE kt.task_uuid = s.task_uuid AND kt.most_recent
                           AND kt.to_state NOT IN {open})
      ORDER BY s.workflow_step_uuid
-       FOR NO KEY UPDATE OF s, t
+       FOR NO KEY UPDATE OF s, st
 ), {flip_step}, upd AS (
     UPDATE {schema}.tasker_workflow_steps s
-       SET in_process = true, attempts = coalesce(s.attempts, 0) + 1, last_attempted_at = n.now, updated_at = n.now
+       SET in_process = true, attempts = coalesce(s.attempts, 0) + 1, last_attempted_at = n.now,
+           claim_id = flip.transition_uuid::text, claim_timeout_seconds = $2, updated_at = n.now
       FROM flip
      CROSS JOIN LATERAL (SELECT greatest(clock_timestamp() AT TIME ZONE 'UTC', flip.created_at) AS now) n
      WHERE s.workflow_step_uuid = flip.workflow_step_uuid
@@ -34,7 +35,7 @@ WITH cur AS MATERIALIZED (
            (workflow_step_transition_uuid, workflow_step_uuid, to_state, from_state, metadata, sort_key, most_recent,
             created_at, updated_at)
     SELECT r.id, upd.workflow_step_uuid, r.to_state, r.from_state,
-           jsonb_strip_nulls(jsonb_build_object('event', r.event, 'actor', $4, 'attempt_number', upd.attempts,
+           jsonb_strip_nulls(jsonb_build_object('event', r.event, 'actor', $1, 'attempt_number', upd.attempts,
                                                 'retry_attempt', CASE WHEN r.event = 'retry' THEN true END)),
            upd.sort_key + r.step, r.most_recent, upd.now, upd.now
       FROM upd
@@ -52,33 +53,75 @@ SELECT upd.workflow_step_uuid AS key, upd.transition_uuid AS transition_uuid, up
                   WHERE kt.task_uuid = upd.task_uuid AND kt.most_recent), 'pending')::text AS task_state,
        CASE WHEN upd.to_state = 'error' THEN 2 ELSE 1 END::int4 AS moved
   FROM upd
-  JOIN ins ON ins.workflow_step_transition_uuid = upd.transition_uuid;
+  JOIN ins ON ins.workflow_step_transition_uuid = upd.transition_uuid
 
--- What the worker needs, for the attempts that are current now.
--- name: lease_take_steps__context reads many lease (transition_uuids uuid[])
-SELECT s.task_uuid AS task_uuid,
-       s.workflow_step_uuid AS workflow_step_uuid,
-       t.workflow_step_transition_uuid AS token,
-       coalesce(s.attempts, 0)::int4 AS attempt,
-       coalesce(s.retry_limit, 3)::int4 AS retry_limit,
-       t.created_at::timestamp AS taken_at,
-       tn.name::text AS namespace_name,
-       nt.name::text AS task_name,
-       nt.version::text AS version,
-       ns.name::text AS step_name,
-       ds.name::text AS dependent_system_name,
-       k.context AS context,
-       s.inputs AS inputs
-  FROM {schema}.tasker_workflow_step_transitions t
-  JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = t.workflow_step_uuid
-  JOIN {schema}.tasker_tasks k ON k.task_uuid = s.task_uuid
+-- name: lease_take_steps writes many moved (actor text(128), lease_seconds int4, workflow_step_uuids uuid[], transition_uuids uuid[], retry_uuids uuid[])
+WITH item AS (
+    SELECT i.step_uuid, i.transition_uuid, i.retry_uuid, false AS by_message, NULL::uuid AS enqueue_uuid
+      FROM unnest($3::uuid[], $4::uuid[], $5::uuid[]) AS i (step_uuid, transition_uuid, retry_uuid)
+), {start_steps};
+
+-- columns: lease (task_uuid uuid, workflow_step_uuid uuid, token uuid, attempt int4, retry_limit int4, taken_at timestamp,
+--   namespace_name text, task_name text, version text, step_name text, dependent_system_name text, context jsonb,
+--   inputs jsonb, msg_id int8, read_ct int4, expires_at timestamp, traceparent text)
+
+-- part: lease_names (s: the step)
+JOIN {schema}.tasker_tasks k ON k.task_uuid = s.task_uuid
   JOIN {schema}.tasker_named_tasks nt ON nt.named_task_uuid = k.named_task_uuid
   JOIN {schema}.tasker_task_namespaces tn ON tn.task_namespace_uuid = nt.task_namespace_uuid
   JOIN {schema}.tasker_named_steps ns ON ns.named_step_uuid = s.named_step_uuid
   JOIN {schema}.tasker_dependent_systems ds ON ds.dependent_system_uuid = ns.dependent_system_uuid
- WHERE t.workflow_step_transition_uuid = ANY ($1)
-   AND t.most_recent
- ORDER BY s.workflow_step_uuid;
+
+-- part: lease_described (s, and those joined to it)
+coalesce(s.attempts, 0) AS attempt, coalesce(s.retry_limit, 3) AS retry_limit, tn.name AS namespace_name,
+               nt.name AS task_name, nt.version, ns.name AS step_name, ds.name AS dependent_system_name
+
+-- What lease_take__gather and __gather_ready have found, for the statements behind it.
+-- part: gathered (its columns are those of items, step_uuid is NULL where the message was none)
+SELECT g.*
+  FROM jsonb_to_recordset(coalesce(nullif(current_setting('tasker.gathered', true), ''), '[]')::jsonb)
+       AS g (queue_name text, msg_id int8, read_ct int4, traceparent text, step_uuid uuid, enqueue_uuid uuid,
+             transition_uuid uuid, retry_uuid uuid, task_transition_uuid uuid)
+
+-- What the worker needs, for the attempts that are current now.
+-- name: lease_take_steps__context reads many lease (transition_uuids uuid[], without_context bool)
+SELECT {l.lease}
+  FROM (SELECT s.task_uuid, s.workflow_step_uuid, t.workflow_step_transition_uuid AS token, t.created_at AS taken_at,
+               {lease_described},
+               CASE WHEN NOT $2 THEN k.context END AS context, CASE WHEN NOT $2 THEN s.inputs END AS inputs,
+               coalesce(g.msg_id, 0) AS msg_id, coalesce(g.read_ct, 0) AS read_ct, g.traceparent,
+               t.created_at + s.claim_timeout_seconds * interval '1 second' AS expires_at
+          FROM {schema}.tasker_workflow_step_transitions t
+          JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = t.workflow_step_uuid
+          {lease_names}
+          LEFT JOIN ({gathered}) g ON g.transition_uuid = t.workflow_step_transition_uuid
+         WHERE t.workflow_step_transition_uuid = ANY ($1)
+           AND t.most_recent) l
+ ORDER BY l.workflow_step_uuid;
+
+-- columns: lease_ancestor (root_uuid uuid)
+-- name: lease_take_steps__ancestors reads many lease_ancestor (transition_uuids uuid[], max_distance int4,
+--   completed bool, without_results bool)
+WITH RECURSIVE walked (root_uuid, step_uuid, distance) AS (
+    SELECT t.workflow_step_uuid, t.workflow_step_uuid, make_interval()
+      FROM {schema}.tasker_workflow_step_transitions t
+     WHERE t.workflow_step_transition_uuid = ANY ($1)
+       AND t.most_recent
+    UNION
+    {one_up}
+)
+SELECT {r.step_relative}, {r.lease_ancestor}
+  FROM {relatives} r
+ ORDER BY r.root_uuid, r.distance, r.workflow_step_uuid;
+
+-- name: lease_load reads one lease (workflow_step_uuid uuid)
+SELECT {l.lease}
+  FROM (SELECT s.task_uuid, s.workflow_step_uuid, CAST ('00000000-0000-0000-0000-000000000000' AS uuid) AS token,
+               CAST ('epoch' AS timestamp) AS taken_at, {lease_described}, k.context, s.inputs, 0 AS msg_id,
+               0 AS read_ct, CAST (NULL AS text) AS traceparent, CAST ('epoch' AS timestamp) AS expires_at
+          FROM {schema}.tasker_workflow_steps s
+          {lease_names}
+         WHERE s.workflow_step_uuid = $1) l;
 
 -- Fenced by the row that began the attempt: it must be the current one.
 -- name: lease_complete writes many moved (workflow_step_uuids uuid[], tokens uuid[], transition_uuids uuid[], results jsonb[], metadata jsonb[])
@@ -98,7 +141,7 @@ WITH cur AS MATERIALIZED (
 ), {flip_step}, upd AS (
     UPDATE {schema}.tasker_workflow_steps s
        SET processed = true, in_process = false, processed_at = n.now, results = flip.results,
-           backoff_request_seconds = NULL, updated_at = n.now
+           backoff_request_seconds = NULL, claim_id = NULL, updated_at = n.now
       FROM flip
      CROSS JOIN LATERAL (SELECT greatest(clock_timestamp() AT TIME ZONE 'UTC', flip.created_at) AS now) n
      WHERE s.workflow_step_uuid = flip.workflow_step_uuid
@@ -147,7 +190,7 @@ WITH cur AS MATERIALIZED (
        FOR NO KEY UPDATE OF s, t
 ), {flip_step}, upd AS (
     UPDATE {schema}.tasker_workflow_steps s
-       SET in_process = false,
+       SET in_process = false, claim_id = NULL,
            retryable = s.retryable AND NOT flip.permanent,
            backoff_request_seconds = CASE WHEN flip.again THEN
                ceil(d.delay + extract(epoch FROM n.now - coalesce(flip.last_attempted_at, n.now)))::integer END,
@@ -198,3 +241,72 @@ SELECT upd.workflow_step_uuid AS key, upd.transition_uuid AS transition_uuid, 'i
 SELECT r.workflow_step_uuid AS key, r.next_retry_at::timestamp AS next_attempt_at
   FROM {tasker_step_readiness_status} r
  WHERE r.workflow_step_uuid = ANY ($1);
+
+-- Longer, from now on. The column counts from the start of the attempt, so the time since then is added.
+-- name: lease_extend writes many moved (workflow_step_uuids uuid[], tokens uuid[], lease_seconds int4)
+WITH cur AS MATERIALIZED (
+    SELECT s.workflow_step_uuid, s.task_uuid, t.workflow_step_transition_uuid AS token, t.from_state, t.sort_key,
+           coalesce(s.last_attempted_at, t.created_at) AS began_at
+      FROM unnest($1::uuid[], $2::uuid[]) AS i (step_uuid, token)
+      JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
+      JOIN {schema}.tasker_workflow_step_transitions t
+           ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
+     WHERE t.to_state = 'in_progress'
+       AND t.workflow_step_transition_uuid = i.token
+     ORDER BY s.workflow_step_uuid
+       FOR NO KEY UPDATE OF s, t
+), upd AS (
+    UPDATE {schema}.tasker_workflow_steps s
+       SET claim_id = cur.token::text,
+           claim_timeout_seconds = least(greatest(ceil(extract(epoch FROM n.now - cur.began_at)), 0) + $3, 2147483647)::integer,
+           updated_at = n.now
+      FROM cur, (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) n
+     WHERE s.workflow_step_uuid = cur.workflow_step_uuid
+    RETURNING cur.*, s.attempts
+)
+SELECT upd.workflow_step_uuid AS key, upd.token AS transition_uuid,
+       coalesce(upd.from_state, 'in_progress')::text AS from_state,
+       'in_progress'::text AS to_state, upd.sort_key::int4 AS sort_key, coalesce(upd.attempts, 0)::int4 AS attempts,
+       coalesce((SELECT kt.to_state FROM {schema}.tasker_task_transitions kt
+                  WHERE kt.task_uuid = upd.task_uuid AND kt.most_recent), 'pending')::text AS task_state,
+       1::int4 AS moved
+  FROM upd;
+
+-- Not begun: as if the attempt had never been.
+-- name: lease_release writes many moved (workflow_step_uuids uuid[], tokens uuid[], transition_uuids uuid[])
+WITH cur AS MATERIALIZED (
+    SELECT s.workflow_step_uuid, s.task_uuid, t.workflow_step_transition_uuid, t.sort_key, t.created_at,
+           t.metadata ->> 'actor' AS actor, i.transition_uuid
+      FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS i (step_uuid, token, transition_uuid)
+      JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
+      JOIN {schema}.tasker_workflow_step_transitions t
+           ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
+     WHERE t.to_state IN {step_release_from}
+       AND t.workflow_step_transition_uuid = i.token
+     ORDER BY s.workflow_step_uuid
+       FOR NO KEY UPDATE OF s, t
+), {flip_step}, upd AS (
+    UPDATE {schema}.tasker_workflow_steps s
+       SET in_process = false, attempts = greatest(s.attempts - 1, 0), backoff_request_seconds = NULL, claim_id = NULL,
+           updated_at = n.now
+      FROM flip
+     CROSS JOIN LATERAL (SELECT greatest(clock_timestamp() AT TIME ZONE 'UTC', flip.created_at) AS now) n
+     WHERE s.workflow_step_uuid = flip.workflow_step_uuid
+    RETURNING flip.*, s.attempts, n.now
+), ins AS (
+    INSERT INTO {schema}.tasker_workflow_step_transitions
+           (workflow_step_transition_uuid, workflow_step_uuid, to_state, from_state, metadata, sort_key, most_recent,
+            created_at, updated_at)
+    SELECT upd.transition_uuid, upd.workflow_step_uuid, 'pending', 'in_progress',
+           jsonb_strip_nulls(jsonb_build_object('event', 'release', 'actor', upd.actor)),
+           upd.sort_key + 1, true, upd.now, upd.now
+      FROM upd
+    RETURNING workflow_step_uuid
+)
+SELECT upd.workflow_step_uuid AS key, upd.transition_uuid AS transition_uuid, 'in_progress'::text AS from_state,
+       'pending'::text AS to_state, (upd.sort_key + 1)::int4 AS sort_key, coalesce(upd.attempts, 0)::int4 AS attempts,
+       coalesce((SELECT kt.to_state FROM {schema}.tasker_task_transitions kt
+                  WHERE kt.task_uuid = upd.task_uuid AND kt.most_recent), 'pending')::text AS task_state,
+       1::int4 AS moved
+  FROM upd
+  JOIN ins ON ins.workflow_step_uuid = upd.workflow_step_uuid;

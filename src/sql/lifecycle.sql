@@ -82,10 +82,19 @@ SELECT
 -- name: task_apply__lock runs none (task_uuids uuid[])
 SELECT FROM {schema}.tasker_tasks k WHERE k.task_uuid = ANY ($1) ORDER BY k.task_uuid FOR NO KEY UPDATE OF k;
 
+-- A step may start from enqueued, or where it is ready. Who has its message starts it from enqueued alone: left over, it
+-- would start a step that waits. And, where the message names the row that enqueued the step, while that is the current one.
+-- part: may_start (i: by_message, enqueue_uuid, step_uuid; st: the step's current row)
+CASE WHEN i.by_message THEN st.to_state = 'enqueued' AND coalesce(i.enqueue_uuid = st.workflow_step_transition_uuid, true)
+                   WHEN st.to_state = 'enqueued' THEN true
+                   ELSE (SELECT r.ready_for_execution FROM {tasker_step_readiness_status} r
+                          WHERE r.workflow_step_uuid = i.step_uuid) END
+
 -- The task of a step that is about to start, or to be enqueued, begins. Before the step, as the lock order wants it, and
 -- under the conditions of the step's own move, so that a refused one leaves the task alone.
--- name: workflow_step_apply__start_tasks writes none (workflow_step_uuids uuid[], transition_uuids uuid[], step_transition_uuids uuid[], sources text[], expected_sort_key int4?, actor text?, claim uuid?)
-WITH cur AS MATERIALIZED (
+-- part: start_tasks (item: step_uuid, task_transition_uuid, transition_uuid, by_message, enqueue_uuid;
+--   how: sources, expected_sort_key, actor, claim)
+cur AS MATERIALIZED (
     SELECT k.task_uuid, t.task_transition_uuid, t.sort_key, t.created_at
       FROM {schema}.tasker_tasks k
       JOIN {schema}.tasker_task_transitions t ON t.task_uuid = k.task_uuid AND t.most_recent
@@ -93,34 +102,42 @@ WITH cur AS MATERIALIZED (
        AND NOT k.complete
        AND k.task_uuid IN (
            SELECT s.task_uuid
-             FROM unnest($1::uuid[], $3::uuid[]) AS i (step_uuid, transition_uuid)
+             FROM how
+            CROSS JOIN item i
              JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
              JOIN {schema}.tasker_workflow_step_transitions st
                   ON st.workflow_step_uuid = s.workflow_step_uuid AND st.most_recent
-            CROSS JOIN LATERAL (SELECT s.task_uuid, $7) AS held (task_uuid, token)
-            WHERE st.to_state = ANY ($4)
+            CROSS JOIN LATERAL (SELECT s.task_uuid, how.claim) AS held (task_uuid, token)
+            WHERE st.to_state = ANY (how.sources)
               AND {still_held}
-              AND ($5 IS NULL OR st.sort_key = $5)
+              AND (how.expected_sort_key IS NULL OR st.sort_key = how.expected_sort_key)
               AND NOT EXISTS (SELECT FROM {schema}.tasker_workflow_step_transitions o
                                WHERE o.workflow_step_transition_uuid = i.transition_uuid)
-              AND (st.to_state = 'enqueued'
-                   OR (SELECT r.ready_for_execution FROM {tasker_step_readiness_status} r
-                        WHERE r.workflow_step_uuid = i.step_uuid)))
+              AND {may_start})
      ORDER BY k.task_uuid
        FOR NO KEY UPDATE OF k, t
 ), {flip_task}, ids AS (
-    SELECT DISTINCT ON (s.task_uuid) s.task_uuid, i.transition_uuid
-      FROM unnest($1::uuid[], $2::uuid[]) AS i (step_uuid, transition_uuid)
+    SELECT DISTINCT ON (s.task_uuid) s.task_uuid, i.task_transition_uuid
+      FROM item i
       JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
-     ORDER BY s.task_uuid, i.transition_uuid
+     ORDER BY s.task_uuid, i.task_transition_uuid
 )
 INSERT INTO {schema}.tasker_task_transitions
        (task_transition_uuid, task_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at, updated_at)
-SELECT ids.transition_uuid, flip.task_uuid, 'in_progress', 'pending',
-       jsonb_strip_nulls(jsonb_build_object('event', 'start', 'actor', $6)), flip.sort_key + 1, true, n.now, n.now
+SELECT ids.task_transition_uuid, flip.task_uuid, 'in_progress', 'pending',
+       jsonb_strip_nulls(jsonb_build_object('event', 'start', 'actor', (SELECT how.actor FROM how))),
+       flip.sort_key + 1, true, n.now, n.now
   FROM flip
   JOIN ids ON ids.task_uuid = flip.task_uuid
- CROSS JOIN LATERAL (SELECT greatest(clock_timestamp() AT TIME ZONE 'UTC', flip.created_at) AS now) n;
+ CROSS JOIN LATERAL (SELECT greatest(clock_timestamp() AT TIME ZONE 'UTC', flip.created_at) AS now) n
+
+-- name: workflow_step_apply__start_tasks writes none (workflow_step_uuids uuid[], transition_uuids uuid[], step_transition_uuids uuid[], sources text[], expected_sort_key int4?, actor text?, claim uuid?)
+WITH how AS (
+    SELECT $4 AS sources, $5 AS expected_sort_key, $6 AS actor, $7 AS claim
+), item AS (
+    SELECT i.step_uuid, i.task_transition_uuid, i.transition_uuid, false AS by_message, NULL::uuid AS enqueue_uuid
+      FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS i (step_uuid, task_transition_uuid, transition_uuid)
+), {start_tasks};
 
 -- Any one arrow of the step table but those that leases own. guarded: parents done, retries left, waits over.
 -- name: workflow_step_apply writes many moved (workflow_step_uuids uuid[], transition_uuids uuid[], sources text[], target text, guarded bool, expected_sort_key int4?, event text, actor text?, reason text?, metadata jsonb?, skippable_only bool, claim uuid?)

@@ -26,6 +26,7 @@ static const char *const event_names[TKR_EVENTS] = {
     [TASKER_EVENT_RESOLVE_MANUALLY] = "resolve_manually",
     [TASKER_EVENT_RETRY] = "retry",
     [TASKER_EVENT_RESET] = "reset",
+    [TASKER_EVENT_RELEASE] = "release",
 };
 
 /* ==== The table, from state_table.h */

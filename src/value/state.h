@@ -10,7 +10,7 @@
 
 /* One more than the largest number. */
 #define TKR_STATES 8
-#define TKR_EVENTS 9
+#define TKR_EVENTS 10
 
 /* The condition under which an arrow may be taken, a predicate of the statement that takes it. */
 typedef enum tkr_guard {

@@ -63,7 +63,7 @@ static bool is_of_the_table(state_set set)
     bool found = is_meaning(set);
     for (size_t i = 0; i < COUNT(table_events); i++)
         found = found || set == sources_of(table_events[i].kind == STEP, table_events[i].event);
-    for (int effect = COMPLETE; effect <= NOT_RETRYABLE; effect *= 2)
+    for (int effect = COMPLETE; effect <= ATTEMPT_BACK; effect *= 2)
         found = found || set == targets_with(TASK, effect) || set == targets_with(STEP, effect);
     return found;
 }

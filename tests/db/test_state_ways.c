@@ -41,6 +41,7 @@ static void change(facts *f, const way *w, tasker_event event)
     f->in_process = (effects & IN_PROCESS) != 0;
     f->processed = f->processed_at = (effects & PROCESSED) != 0;
     f->attempts += (effects & ATTEMPT) != 0;
+    f->attempts -= (effects & ATTEMPT_BACK) != 0;
     f->attempted |= (effects & ATTEMPT) != 0;
     if ((effects & NO_ATTEMPTS) != 0 || ((effects & ATTEMPTS_ANEW) != 0 && !attempts_last(f)))
         f->attempts = 0;
@@ -129,6 +130,13 @@ static tasker_status take_last_fail(tasker_db *db, const made_flow *flow, tasker
     return tasker_lease_fail(db, &(tasker_failure){.lease = &lease, .permanent = true}, 1, outcome);
 }
 
+static tasker_status take_release(tasker_db *db, const made_flow *flow, tasker_event event, tasker_outcome *outcome)
+{
+    (void)event;
+    tasker_lease lease = lease_on(db, *KEY(flow));
+    return tasker_lease_release(db, &(const tasker_lease *){&lease}, 1, outcome);
+}
+
 /* The step goes along where it can; what is answered is the task's. */
 static tasker_status whole(tasker_db *db, const made_flow *flow, const char *before, tasker_status status)
 {
@@ -167,6 +175,7 @@ static const way ways[] = {
      .lease = true},
     {"fail a lease for good", TASKER_EVENT_FAIL, .take = take_last_fail, .from = TASKER_STATE_IN_PROGRESS,
      .lease = true, .permanent = true},
+    {"release a lease", TASKER_EVENT_RELEASE, .take = take_release, .lease = true},
     {"cancel the task", TASKER_EVENT_CANCEL, .take = take_task_cancel, .whole = true},
     {"reset the task", TASKER_EVENT_RESET, .take = take_task_reset, .whole = true, .from = TASKER_STATE_ERROR},
 };

@@ -61,6 +61,7 @@ WITH RECURSIVE history AS (
            ('step', 'fail', 'in_progress', 'error'),
            ('step', 'cancel', 'in_progress', 'cancelled'),
            ('step', 'resolve_manually', 'in_progress', 'resolved_manually'),
+           ('step', 'release', 'in_progress', 'pending'),
            ('step', 'cancel', 'error', 'cancelled'),
            ('step', 'resolve_manually', 'error', 'resolved_manually'),
            ('step', 'retry', 'error', 'pending'),

@@ -24,7 +24,8 @@ enum {
     RESULTS = 128,
     NO_RESULTS = 256,
     NO_BACKOFF = 512,
-    NOT_RETRYABLE = 1024
+    NOT_RETRYABLE = 1024,
+    ATTEMPT_BACK = 2048
 };
 
 static const struct {

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* What the ways to a lease share. */
+#pragma once
+#include "statement/call.h"
+#include "tasker/lease.h"
+
+/* Of lease_seconds where it is 0. */
+enum { TKR_LEASE_SECONDS = 30 };
+
+/* Worker, numbers and reserved words. False: refused, now or before. */
+bool tkr_lease_check_options(tkr_call *call, const tasker_lease_options *options);
+int32_t tkr_lease_seconds(int32_t lease_seconds);
+
+/* Reads what workers need for the attempts that these history rows have begun; answers is the first of its parts. */
+void tkr_lease_add_context(tkr_call *call, const tasker_uuid *ids, size_t count, bool without_context,
+                           uint32_t *answers);
+
+/* The leases with their ancestors and the keys of the rows that will close them. *out needs tasker_free, or is NULL. */
+tasker_status tkr_lease_collect(tkr_call *call, uint32_t answers, tkr_list **out);

@@ -1,0 +1,126 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Schema version 1, steps straight from the ready set, for workers without queues. Run after 0001_claims.sql, in the
+-- same transaction and by the same rules; tasks come in the order of claims, and what they cost does not grow with the
+-- number that wait.
+
+-- Up to wanted steps that can start now, locked for the caller: of tasks that nobody has claimed, best first. Steps that
+-- others have are passed over, so that workers who ask at once get different ones.
+--
+-- Locks go in the usual order and wait for nobody: tasks that have not begun, since their start is written with that of
+-- the step, then steps. One round looks at the best tasks that no round before has seen; those that have nothing to do
+-- are put to sleep, as in a claim. A round is twice as wide as the one before, so that few of them get past many tasks
+-- whose steps all are in other hands.
+CREATE FUNCTION {schema}.tasker_ready_steps(wanted integer, named_task_uuids uuid[], monotone boolean,
+                                            this_moment timestamp) RETURNS SETOF uuid
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET jit = off
+SET enable_seqscan = off
+SET enable_nestloop = on
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $tasker$
+#variable_conflict use_variable
+DECLARE
+    due uuid[];
+    heads uuid[];
+    able uuid[];
+    steps uuid[];
+    seen uuid[] := '{}';
+    taken uuid[] := '{}';
+    width integer;
+BEGIN
+    due := ARRAY(SELECT q.task_uuid
+                   FROM {schema}.tasker_task_queue q
+                  WHERE q.wake_at < 'infinity' AND q.wake_at <= this_moment
+                  ORDER BY q.wake_at
+                  LIMIT 200
+                    FOR NO KEY UPDATE SKIP LOCKED);
+    IF due <> '{}' THEN
+        UPDATE {schema}.tasker_task_queue q SET wake_at = NULL WHERE q.task_uuid = ANY (due);
+    END IF;
+
+    WHILE cardinality(taken) < wanted LOOP
+        width := greatest(wanted - cardinality(taken), cardinality(seen), 10);
+        heads := ARRAY(
+            SELECT h.task_uuid
+              FROM (SELECT DISTINCT p.priority FROM {schema}.tasker_task_queue_priorities p) c
+             CROSS JOIN LATERAL (
+                   SELECT q.task_uuid, q.priority, q.created_at
+                     FROM {schema}.tasker_task_queue q
+                    WHERE named_task_uuids IS NULL
+                      AND NOT q.failed AND q.priority = c.priority AND q.wake_at IS NULL
+                      AND q.task_uuid <> ALL (seen)
+                    ORDER BY q.created_at, q.task_uuid
+                    LIMIT width) h
+             CROSS JOIN LATERAL (SELECT {schema}.tasker_task_age(h.created_at, this_moment) AS age) g
+             ORDER BY CASE WHEN monotone THEN {schema}.tasker_monotone_priority(h.priority, g.age)
+                           ELSE {schema}.tasker_computed_priority(h.priority, g.age) END DESC,
+                      CASE WHEN monotone THEN h.priority END DESC, h.created_at, h.task_uuid
+             LIMIT width);
+        IF named_task_uuids IS NOT NULL THEN
+            heads := ARRAY(
+                SELECT h.task_uuid
+                  FROM (SELECT DISTINCT p.priority, t.named_task_uuid
+                          FROM {schema}.tasker_task_queue_priorities p
+                         CROSS JOIN unnest(named_task_uuids) AS t (named_task_uuid)) c
+                 CROSS JOIN LATERAL (
+                       SELECT q.task_uuid, q.priority, q.created_at
+                         FROM {schema}.tasker_task_queue q
+                        WHERE q.named_task_uuid = c.named_task_uuid
+                          AND NOT q.failed AND q.priority = c.priority AND q.wake_at IS NULL
+                          AND q.task_uuid <> ALL (seen)
+                        ORDER BY q.created_at, q.task_uuid
+                        LIMIT width) h
+                 CROSS JOIN LATERAL (SELECT {schema}.tasker_task_age(h.created_at, this_moment) AS age) g
+                 ORDER BY CASE WHEN monotone THEN {schema}.tasker_monotone_priority(h.priority, g.age)
+                               ELSE {schema}.tasker_computed_priority(h.priority, g.age) END DESC,
+                          CASE WHEN monotone THEN h.priority END DESC, h.created_at, h.task_uuid
+                 LIMIT width);
+        END IF;
+        EXIT WHEN heads = '{}';
+        seen := seen || heads;
+
+        able := ARRAY(SELECT q.task_uuid
+                        FROM unnest(heads) WITH ORDINALITY AS i (task_uuid, n)
+                        JOIN {schema}.tasker_task_queue q ON q.task_uuid = i.task_uuid
+                       WHERE coalesce(greatest(q.lease_until, q.start_at) < this_moment, true)
+                         AND (SELECT true
+                                FROM {schema}.tasker_step_readiness r
+                               WHERE r.task_uuid = q.task_uuid AND r.available_at <= this_moment
+                               LIMIT 1)
+                       ORDER BY i.n);
+        PERFORM {schema}.tasker_ready_set_settle(
+                    ARRAY(SELECT i.task_uuid FROM unnest(heads) AS i (task_uuid) WHERE i.task_uuid <> ALL (able)));
+
+        due := ARRAY(SELECT k.task_uuid
+                       FROM unnest(able) WITH ORDINALITY AS i (task_uuid, n)
+                       JOIN {schema}.tasker_tasks k ON k.task_uuid = i.task_uuid
+                      WHERE coalesce((SELECT t.to_state = 'pending'
+                                        FROM {schema}.tasker_task_transitions t
+                                       WHERE t.task_uuid = k.task_uuid AND t.most_recent), true)
+                      ORDER BY i.n
+                      LIMIT wanted - cardinality(taken)
+                        FOR NO KEY UPDATE OF k SKIP LOCKED);
+        steps := ARRAY(SELECT l.workflow_step_uuid
+                         FROM unnest(able) AS i (task_uuid)
+                        CROSS JOIN LATERAL (
+                              SELECT s.workflow_step_uuid
+                                FROM {schema}.tasker_step_readiness r
+                                JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = r.workflow_step_uuid
+                               WHERE r.task_uuid = i.task_uuid AND r.available_at <= this_moment
+                               ORDER BY r.available_at
+                               LIMIT wanted - cardinality(taken)
+                                 FOR NO KEY UPDATE OF s SKIP LOCKED) l
+                        WHERE i.task_uuid = ANY (due)
+                           OR (SELECT t.to_state <> 'pending'
+                                 FROM {schema}.tasker_task_transitions t
+                                WHERE t.task_uuid = i.task_uuid AND t.most_recent)
+                        LIMIT wanted - cardinality(taken));
+        taken := taken || steps;
+    END LOOP;
+    RETURN QUERY SELECT i.step_uuid FROM unnest(taken) AS i (step_uuid);
+END
+$tasker$;
