@@ -6,6 +6,7 @@
 
 /* Where a descriptor and the table it reads from differ, and why that is right. */
 static const nullability_exception exceptions[] = {
+    {"lease_take", "attempts", "counted up by the statement itself"},
     {"lease_take_steps", "attempts", "counted up by the statement itself"},
     {"workflow_step_apply", "from_state", "the row was written from a state that was there"},
     {"task_apply", "from_state", "the same"},
@@ -38,6 +39,7 @@ static bool is_beyond_tasker_core(const char *text, bool adopted)
                                        "{schema}.tasker_task_queue ",
                                        "{schema}.tasker_queue_notify",
                                        "{schema}.tasker_claim_tasks",
+                                       "{schema}.tasker_ready_steps",
                                        "{schema}.tasker_monotone_priority"};
     for (size_t i = 0; i < (adopted ? 2 : COUNT(ours)); i++)
         if (strstr(text, ours[i]) != NULL)
