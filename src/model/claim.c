@@ -55,7 +55,7 @@ static void keep_floor(tkr_floors *f, const tasker_claim *claim)
     int32_t i = 0;
     while (i < f->count && f->priorities[i] != claim->priority)
         i++;
-    if (i == TKR_FLOORS)
+    if (i == TKR_FLOORS || claim->created_at.us == INT64_MIN || claim->created_at.us == INT64_MAX) /* the infinities */
         return;
     f->priorities[i] = claim->priority;
     f->created[i] = claim->created_at;

@@ -48,7 +48,7 @@ static tasker_status check_options(const tasker_db_options *o, tasker_limits *li
     if (o->connect_timeout_ms < -1 || o->call_timeout_ms < -1)
         return tkr_error_set(error, TASKER_INVALID_ARGUMENT, "a timeout is below -1");
     if (o->ageing != TASKER_AGEING_COMPATIBLE && o->ageing != TASKER_AGEING_MONOTONE)
-        return tkr_error_set(error, TASKER_UNSUPPORTED, "no such ageing");
+        return tkr_error_set(error, TASKER_INVALID_ARGUMENT, "no such ageing");
     if ((uint32_t)o->queue_backend > TASKER_QUEUE_BACKEND_NONE)
         return tkr_error_set(error, TASKER_UNSUPPORTED, "no such queue_backend");
     if (!is_text(o->schema, 63) || (o->schema.ptr != NULL && o->schema.len == 0))

@@ -113,8 +113,10 @@ tasker_status tasker_db_rollback(tasker_db *db)
         call.status = TASKER_NOOP;
     tkr_add_db_rollback(&call);
     tasker_status status = tkr_done(&call);
-    if (status == TASKER_OK)
+    if (status == TASKER_OK) {
         forget_savepoints(db);
+        db->floors = (tkr_floors){0}; /* what was claimed is where it was */
+    }
     return status;
 }
 
@@ -248,8 +250,10 @@ tasker_status tasker_db_rollback_to(tasker_db *db, tasker_savepoint savepoint)
         if (!last)
             tkr_add_db_release(&call);
         status = tkr_done(&call);
-        if (status == TASKER_OK)
+        if (status == TASKER_OK) {
             tkr_hooks_drop(db, db->savepoint_depth);
+            db->floors = (tkr_floors){0};
+        }
         if (status == TASKER_OK && !last)
             db->savepoint_depth--;
     }

@@ -56,6 +56,7 @@ DECLARE
     aside uuid[] := '{}';
     still_wanted integer := wanted;
     claimed integer;
+    offered integer := 0; -- tokens, one for each task that was locked
     followed text;
 BEGIN
     LOOP
@@ -167,7 +168,7 @@ BEGIN
         WITH stamped AS (
             UPDATE {schema}.tasker_tasks k
                SET claimed_at = this_moment, claimed_by = claimant, updated_at = this_moment,
-                   claim_id = coalesce(tokens[wanted - still_wanted + i.n], gen_random_uuid())::text
+                   claim_id = coalesce(tokens[offered + i.n], gen_random_uuid())::text
               FROM unnest(chosen) WITH ORDINALITY AS i (task_uuid, n)
               JOIN {schema}.tasker_task_queue q ON q.task_uuid = i.task_uuid
              CROSS JOIN LATERAL (
@@ -200,6 +201,7 @@ BEGIN
         GET DIAGNOSTICS claimed = ROW_COUNT;
         followed := set_config('tasker.followed', 'off', true);
         still_wanted := still_wanted - claimed;
+        offered := offered + cardinality(chosen);
         EXIT WHEN still_wanted <= 0;
 
         IF claimed < cardinality(chosen) THEN

@@ -88,7 +88,7 @@ END;
 CREATE FUNCTION {schema}.tasker_task_age(created_at timestamp, this_moment timestamp) RETURNS numeric
 LANGUAGE sql IMMUTABLE
 RETURN CASE WHEN isfinite(created_at) THEN extract(epoch FROM this_moment - created_at)
-            WHEN created_at > this_moment THEN -1e9 ELSE 1e9 END;
+            WHEN created_at > this_moment THEN -1e13 ELSE 1e13 END; -- beyond all that have an end
 
 -- Ageing: a task's priority grows with the time it has waited, the faster the lower it is; from ten minutes on, all of
 -- 0 to 4 are equal. The one place where that is written down. A task from the future has not waited at all.
