@@ -208,8 +208,8 @@ static void test_verify(void **state)
         char sql[256];
         tasker_db *db = make_foreign(f, "verified");
         assert_status(db, tasker_schema_adopt(db, NULL), TASKER_OK);
-        assert_int_equal(verify(db, NULL, &count), TASKER_SEVERITY_NOTE);
-        assert_int_equal(verify(db, &compatible, &count), TASKER_SEVERITY_NOTE);
+        if (i == 0)
+            assert_int_equal(verify(db, &compatible, &count), TASKER_SEVERITY_NOTE);
         snprintf(sql, sizeof sql, "SET search_path TO verified; %s", cases[i].sql);
         db_test_exec(f, sql);
         assert_int_equal(verify(db, NULL, &count), cases[i].severity);
