@@ -308,7 +308,6 @@ static tasker_status create_queue(tasker_db *db, world *w)
                      db, &(tasker_step_readiness_filter){.task_uuids = FLOW(w), .task_uuid_count = 1}, OUT))           \
     X(execution, tasker_execution_context_get(db, FLOW(w), OUT))                                                       \
     X(ready_set, tasker_ready_set_check(db, &(tasker_ready_set_report){0}))                                            \
-    X(ready_set_anew, tasker_ready_set_rebuild(db, NULL))                                                              \
     X(health, tasker_health_get(db, &(tasker_health){0}))                                                              \
     X(queue_list, tasker_queue_list(db, OUT))                                                                          \
     X(queue_measure, tasker_queue_measure(db, T(NULL), OUT))                                                           \
