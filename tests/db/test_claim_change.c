@@ -142,7 +142,7 @@ static void test_each_operation(void **state)
     fixture *f = *state;
     PGconn *conn = tasker_db_conn(f->db);
     make_flow(f->db, "a", ""); /* another task */
-    for (size_t i = 0; i < COUNT(operations) * COUNT(claims); i++) {
+    for (size_t i = 0; i < COUNT(operations) * COUNT(claims); i += f->foreign ? 3 : 1) {
         const struct operation *o = &operations[i / COUNT(claims)];
         size_t c = i % COUNT(claims);
         made_flow flow = make_for(f->db, o);
