@@ -18,7 +18,9 @@
  *
  * A handle that has just taken 16 tasks begins its next claims, for up to two seconds, where the last ones of each
  * priority ended, as long as there are tasks behind it: a task before that place, which somebody has released
- * meanwhile, may have to wait so long. tasker_claim_release of the handle itself ends that at once.
+ * meanwhile, may have to wait so long. tasker_claim_release of the handle itself ends that at once, and so does a
+ * rollback. Tasks come back by themselves when a claim has run out or a backoff has ended: where that are very many at
+ * once, a call takes in the 200 whose time was over first, and chooses among them and those that wait already.
  *
  * All need a ready set (a schema that tasker_schema_install made or tasker_schema_adopt adopted), else UNSUPPORTED.
  */

@@ -61,7 +61,7 @@ int campaign_end(const campaign *c, const campaign_tally *tally)
     return good ? 0 : 1;
 }
 
-const char *campaign_read_file(const char *path)
+char *campaign_read_file(const char *path)
 {
     FILE *file = fopen(path, "r");
     size_t size = 1 << 20, read = 0;

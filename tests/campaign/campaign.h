@@ -34,8 +34,8 @@ void campaign_violation(campaign_tally *tally, const char *format, ...) __attrib
 /* Tells the figures. The exit status: 0 when there were no violations, with control when there were some. */
 int campaign_end(const campaign *c, const campaign_tally *tally);
 
-/* A text file as a whole, never freed; ends the program when there is none. */
-const char *campaign_read_file(const char *path);
+/* A text file as a whole, to be freed; ends the program when there is none. */
+char *campaign_read_file(const char *path);
 
 uint64_t campaign_draw(uint64_t *seed, uint64_t below);
 

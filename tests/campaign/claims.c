@@ -148,7 +148,9 @@ int main(int argc, char **argv)
     f->db = NULL;
     a->control = c.control;
     snprintf(a->conninfo, sizeof a->conninfo, "%s", f->conninfo);
-    db_test_exec(f, campaign_read_file(CAMPAIGN_SQL));
+    char *journal = campaign_read_file(CAMPAIGN_SQL);
+    db_test_exec(f, journal);
+    free(journal);
     uint64_t seed = c.seed;
     int64_t until = campaign_now() + c.seconds * INT64_C(1000000);
     while (campaign_now() < until && (c.wanted == 0 || a->claims < c.wanted) && !(c.control && a->tally.violations > 0))

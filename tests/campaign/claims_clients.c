@@ -199,11 +199,11 @@ static void use(worker *w, held *h)
         stall(w);
     for (uint64_t n = draw(w, 3); n > 0; n--)
         extend(w, h);
-    if ((lot % 3 == 0 || lot < 155) && !tasker_uuid_is_nil(&h->step))
+    if (lot % 3 == 0 || lot < 155)
         work(w, h);
     if (lot % 7 != 0)
         release(w, h);
-    if (lot % 11 == 0 && !tasker_uuid_is_nil(&h->step)) /* too late in any case */
+    if (lot % 11 == 0) /* too late in any case */
         work(w, h);
 }
 
@@ -238,8 +238,10 @@ static void claim_and_use(worker *w)
                           .own = claim->token.uuid,
                           .lease_us = claim->claim_timeout_seconds * INT64_C(1000000),
                           .e = ledger_add(w->a, claim->task_uuid, claim->expires_at.us)};
-        if (claim->ready_step_count > 0) /* else the plain client, which asks nobody, was faster */
+        if (claim->ready_step_count > 0)
             holds[i].step = claim->ready_step_uuids[draw(w, claim->ready_step_count)];
+        else
+            campaign_violation(&w->a->tally, "a claim without a step");
     }
     tasker_free(claims);
     atomic_fetch_add(&w->a->claims, (long)count);
