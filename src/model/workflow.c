@@ -144,7 +144,7 @@ static void add_readiness(tkr_call *call, const creation *c, const tasker_uuid *
         parents[p->to[i]]++;
     if (n > 0)
         tkr_add_workflow_create__readiness(call, &c->key, made, tasks, n, c->step_uuids, n, parents, n);
-    tkr_add_task_apply__follow(call, &c->key, 1);
+    tkr_add_workflow_create__follow(call, &c->key, 1);
 }
 
 /*

@@ -222,7 +222,7 @@ static void add_readiness(tkr_call *call, const bulk *b)
     if (n > 0)
         tkr_add_workflow_create__readiness(call, &b->keys[0], &b->transitions[0], tasks, n, b->step_uuids, n, parents,
                                            n);
-    tkr_add_task_apply__follow(call, b->keys, b->count);
+    tkr_add_workflow_create__follow(call, b->keys, b->count);
 }
 
 /* ---- the answer ---- */

@@ -76,6 +76,9 @@ SELECT i.step_uuid, i.task_uuid, i.remaining_parents, false, '-infinity'
  WHERE current_setting('tasker.followed') = 'on'
  ORDER BY i.step_uuid;
 
+-- name: workflow_create__follow runs none (task_uuids uuid[])
+SELECT FROM {schema}.tasker_ready_set_follow_new_tasks($1), set_config('tasker.followed', 'off', true);
+
 -- The steps of a task that was there already; a task without steps is one row without key.
 -- name: workflow_create__found reads many found_step (task_uuid uuid, namespace_name text, name text, version text)
 SELECT tn.name = $2 AND nt.name = $3 AND nt.version = $4 AS same_type,

@@ -24,11 +24,11 @@ SET jit = off
 AS $tasker$
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        PERFORM {schema}.tasker_ready_set_follow_tasks(ARRAY(SELECT n.task_uuid FROM new_rows n));
+        PERFORM {schema}.tasker_ready_set_follow_new_tasks(ARRAY(SELECT n.task_uuid FROM new_rows n));
     ELSIF TG_OP = 'DELETE' THEN
         PERFORM {schema}.tasker_ready_set_follow_tasks(ARRAY(SELECT o.task_uuid FROM old_rows o));
     ELSE
-        PERFORM {schema}.tasker_ready_set_follow_tasks(c.task_uuids)
+        PERFORM {schema}.tasker_ready_set_follow_changed_tasks(c.task_uuids)
            FROM (SELECT array_agg(coalesce(n.task_uuid, o.task_uuid)) AS task_uuids
                    FROM old_rows o
                    FULL JOIN new_rows n ON n.task_uuid = o.task_uuid
