@@ -254,9 +254,15 @@ static tasker_status fail_it(tasker_db *db, world *w)
 
 /* ---- queues: one of the world's, and one for all ---- */
 
-static const tasker_message_input messages[2] = {{.message = some_json}, {.message = some_json, .headers = some_json}};
 static int64_t msg_ids[2];
 #define QUEUE T("faults")
+
+static tasker_status send_two(tasker_db *db, world *w)
+{
+    (void)w;
+    tasker_message_input messages[2] = {{.message = some_json}, {.message = some_json, .headers = some_json}};
+    return tasker_queue_send(db, QUEUE, messages, 2, 0, msg_ids);
+}
 
 static tasker_status create_queue(tasker_db *db, world *w)
 {
@@ -379,7 +385,7 @@ static tasker_status create_queue(tasker_db *db, world *w)
     X(task_finalize, tasker_task_finalize(db, FLOW(w), 1, NULL, w->outcomes))                                          \
     X(task_prune, tasker_task_transition_prune(db, FLOW(w), 1, &number))                                               \
     X(step_prune, tasker_workflow_step_transition_prune(db, STEPS(w), 1, &number))                                     \
-    X(queue_send, tasker_queue_send(db, QUEUE, messages, 2, 0, msg_ids))                                               \
+    X(queue_send, send_two(db, w))                                                                                     \
     X(queue_read, tasker_queue_read(db, QUEUE, 0, 1, OUT))                                                             \
     X(queue_pop, tasker_queue_pop(db, QUEUE, 1, OUT))                                                                  \
     X(queue_delete, tasker_queue_delete(db, QUEUE, &(int64_t){-1}, 1, &truth))                                         \
