@@ -5,9 +5,9 @@
  *
  *     ready_set [--check] [--reps N] [--sync] [CONNINFO]
  *
- * Makes a database of its own beside the given one and drops it again. The two sides run by turns, each on work that was
- * prepared for this write alone; medians are compared. synchronous_commit is off unless --sync is given. --check exits
- * with 1 where a ratio is over its limit.
+ * Makes a database of its own beside the given one and drops it again. The two sides run by turns, each on work that
+ * was prepared for this write alone; medians are compared. synchronous_commit is off unless --sync is given. --check
+ * exits with 1 where a ratio is over its limit.
  */
 #include <getopt.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Keeping claims and giving them back: one call for many, each with an answer of its own; in transactions and pipelines. */
+/* Keeping claims and giving them back: one call for many, each with its own answer; in transactions and pipelines. */
 #include <tasker/pipeline.h>
 #include "claim_test.h"
 

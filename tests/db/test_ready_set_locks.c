@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What each lock of the ready set is for: a schedule of two sessions that goes wrong without it. The function is made anew
- * with the lock taken out, the schedule leaves a difference; with the lock it leaves none.
+ * What each lock of the ready set is for: a schedule of two sessions that goes wrong without it. The function is made
+ * anew with the lock taken out, the schedule leaves a difference; with the lock it leaves none.
  */
 #include <time.h>
 #include "ready_set_test.h"
@@ -39,8 +39,8 @@ static const char *end(PGconn *conn)
     return sqlstate;
 }
 
-/* One session writes, and does not change the row of the task, which is awake; another puts to sleep what has nothing to
- * do. */
+/* One session writes, and does not change the row of the task, which is awake; another puts to sleep what has nothing
+ * to do. */
 static void become_available_awake(stage *s)
 {
     tell(s->a, "SELECT flip(s('e'), 'in_progress'); SELECT flip(s('a'), 'in_progress')");

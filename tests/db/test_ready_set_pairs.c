@@ -9,7 +9,7 @@
 #include <time.h>
 #include "ready_set_test.h"
 
-/* ---- operations, on a flow abcdef with ac bc cd: a is complete, b under way, c in error and may be tried again ---- */
+/* ---- operations, on a flow abcdef with ac bc cd: a is complete, b under way, c in error and may be retried ---- */
 
 typedef tasker_status (*operation)(tasker_db *db, const made_flow *flow);
 #define OPERATION(name) static tasker_status name(tasker_db *db, const made_flow *flow)
@@ -245,7 +245,7 @@ static void run_pair(const fixture *f, tasker_db *a, tasker_db *b, size_t first,
         ready_set_clear(f);
 }
 
-/* Levels of both, state of the child, commit or rollback: 36 lots, of which each pair gets some; all with many tries. */
+/* Levels of both, state of the child, commit or rollback: 36 lots, each pair gets some of them; all with many tries. */
 static void test_pairs(void **state)
 {
     const fixture *f = *state;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Eight sessions write at random to the same few tasks. Whatever is committed, the ready set is true at any moment; at the
- * end everything that can start is given to whoever asks. Single calls, and statements in the order of locks, never meet
- * in a deadlock.
+ * Eight sessions write at random to the same few tasks. Whatever is committed, the ready set is true at any moment; at
+ * the end everything that can start is given to whoever asks. Single calls, and statements in the order of locks, never
+ * meet in a deadlock.
  */
 #include "ready_set_writers.h"
 
