@@ -16,7 +16,8 @@
  * When a call fails as a whole (a lost link, say), its status is that of every item.
  * After IN_DOUBT call again with the same outcomes: their transition_uuid and status tell the library what it sent. An
  * item whose condition is not met stays IN_DOUBT then: the first try may be waiting in a stopped server and can still
- * land when the condition comes true.
+ * land when the condition comes true. Where it is refused for its state instead, such a try can still land when that
+ * state comes round again; with expected_sort_key it cannot.
  */
 #ifndef TASKER_LIFECYCLE_H
 #define TASKER_LIFECYCLE_H
