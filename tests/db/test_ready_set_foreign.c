@@ -281,8 +281,8 @@ static void test_copy(void **state)
             strncat(rows[i], line, 65535 - strlen(rows[i]));
             PQfreemem(line);
         }
-        while (PQgetResult(conn) != NULL)
-            continue;
+        for (PGresult *r; (r = PQgetResult(conn)) != NULL;)
+            PQclear(r);
     }
     ready_set_clear(f);
     for (size_t i = 0; i < COUNT(tables); i++) {

@@ -88,6 +88,8 @@ static void run_race(world *w, unsigned kinds, bool transactions, long tries, un
         i += pthread_tryjoin_np(runners[i].thread, NULL) == 0;
     }
     pthread_barrier_destroy(&start);
+    for (char *c = w->why; *c != '\0'; c++)
+        *c = *c == '\n' ? ' ' : *c;
     printf("# %ld calls, %ld serialization failures, %ld deadlocks, %ld looks; %s\n", (long)w->calls, (long)w->retried,
            (long)w->deadlocks, looks, w->why);
     assert_int_equal(w->bad, 0);
