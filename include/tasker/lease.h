@@ -120,8 +120,9 @@ TASKER_CALL tasker_lease_complete(tasker_db *db, const tasker_completion *comple
 TASKER_CALL tasker_lease_fail(tasker_db *db, const tasker_failure *failures, size_t count, tasker_outcome *outcomes);
 
 /*
- * The leases last for lease_seconds (0: 30) from now on, whatever was left. CONFLICT: the lease was lost. The rows keep
- * the expires_at they came with.
+ * Heartbeat: the leases last for lease_seconds (0: 30) from now on, whatever was left. One statement for all; steps
+ * whose row somebody else holds at the moment are passed over: BUSY, the lease stands as it stood, try again. CONFLICT:
+ * the lease was lost. The rows keep the expires_at they came with.
  */
 TASKER_CALL tasker_lease_extend(tasker_db *db, const tasker_lease *const *leases, size_t count, int32_t lease_seconds,
                                 tasker_outcome *outcomes);

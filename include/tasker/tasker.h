@@ -38,6 +38,7 @@
 #include "types.h"
 #include "uuid.h"
 #include "version.h"
+#include "worker.h"
 #include "workflow.h"
 #include "workflow_step.h"
 #include "workflow_step_edge.h"

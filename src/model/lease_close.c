@@ -191,12 +191,17 @@ tasker_status tasker_lease_fail(tasker_db *db, const tasker_failure *items, size
 
 /* ---- keeping and giving back ---- */
 
+/* Not extended, though it is ours: its row was locked, unless the call has named it twice. */
 static tasker_status judge_extension(tkr_move *m, size_t i, const tkr_look *look)
 {
     if (!look->found)
         return TASKER_NOT_FOUND;
-    bool twice = tasker_uuid_equal(&look->transition_uuid, &m->ids[i]) && look->to_state == TASKER_STATE_IN_PROGRESS;
-    return twice ? TASKER_OK : TASKER_CONFLICT;
+    if (!tasker_uuid_equal(&look->transition_uuid, &m->ids[i]) || look->to_state != TASKER_STATE_IN_PROGRESS)
+        return TASKER_CONFLICT;
+    for (size_t k = 0; k < m->count; k++)
+        if (m->moved[k] && tasker_uuid_equal(&m->ids[k], &m->ids[i]))
+            return TASKER_OK;
+    return TASKER_BUSY;
 }
 
 tasker_status tasker_lease_extend(tasker_db *db, const tasker_lease *const *leases, size_t count, int32_t lease_seconds,

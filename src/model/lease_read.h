@@ -11,6 +11,9 @@ enum { TKR_LEASE_SECONDS = 30 };
 bool tkr_lease_check_options(tkr_call *call, const tasker_lease_options *options);
 int32_t tkr_lease_seconds(int32_t lease_seconds);
 
+/* What tasker_lease_take would refuse these options for; nothing is sent. */
+tasker_status tkr_lease_take_check(tasker_db *db, const tasker_lease_options *options);
+
 /* Reads what workers need for the attempts that these history rows have begun; answers is the first of its parts. */
 void tkr_lease_add_context(tkr_call *call, const tasker_uuid *ids, size_t count, bool without_context,
                            uint32_t *answers);

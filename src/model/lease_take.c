@@ -115,20 +115,35 @@ static tasker_status explain(tkr_call *call, tasker_status status)
     return tkr_error_set(call->error, TASKER_NOT_FOUND, "there is no such queue: %s", message);
 }
 
+/* All of the call but its running. False: refused. */
+static bool prepare(tkr_call *call, const tasker_lease_options *options)
+{
+    if (!tkr_lease_check_options(call, options) || !check_limit(call, options) || !check_source(call, options))
+        return false;
+    taking *t = tkr_keep(call, sizeof *t);
+    size_t limit = options->limit > 0 ? (size_t)options->limit : 1;
+    tasker_uuid *ids = tkr_keep(call, 3 * limit * sizeof *ids);
+    if (t == NULL || ids == NULL || !tkr_new_ids(call, 3 * limit, ids))
+        return false;
+    *t = (taking){.options = options, .limit = limit, .tasks = ids, .retries = ids + limit, .ids = ids + 2 * limit};
+    add_flush(call, t);
+    call->state = t;
+    if (!options->without_queue)
+        call->failed = explain;
+    return call->status == TASKER_OK;
+}
+
+tasker_status tkr_lease_take_check(tasker_db *db, const tasker_lease_options *options)
+{
+    tkr_call call = tkr_begin(db);
+    (void)prepare(&call, options);
+    return tkr_abandon(&call);
+}
+
 tasker_status tasker_lease_take(tasker_db *db, const tasker_lease_options *options, const tasker_leases **out)
 {
     tkr_call call = tkr_begin(db);
-    if (!tkr_lease_check_options(&call, options) || !check_limit(&call, options) || !check_source(&call, options))
+    if (!prepare(&call, options))
         return tkr_abandon_for_pointer(&call, out);
-    taking *t = tkr_keep(&call, sizeof *t);
-    size_t limit = options->limit > 0 ? (size_t)options->limit : 1;
-    tasker_uuid *ids = tkr_keep(&call, 3 * limit * sizeof *ids);
-    if (t == NULL || ids == NULL || !tkr_new_ids(&call, 3 * limit, ids))
-        return tkr_abandon_for_pointer(&call, out);
-    *t = (taking){.options = options, .limit = limit, .tasks = ids, .retries = ids + limit, .ids = ids + 2 * limit};
-    add_flush(&call, t);
-    call.state = t;
-    if (!options->without_queue)
-        call.failed = explain;
     return tkr_run_for_pointer(&call, finish, out);
 }

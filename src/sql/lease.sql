@@ -242,7 +242,8 @@ SELECT r.workflow_step_uuid AS key, r.next_retry_at::timestamp AS next_attempt_a
   FROM {tasker_step_readiness_status} r
  WHERE r.workflow_step_uuid = ANY ($1);
 
--- Longer, from now on. The column counts from the start of the attempt, so the time since then is added.
+-- Longer, from now on. The column counts from the start of the attempt, so the time since then is added. A row that
+-- somebody works on is passed over: the heartbeat of many leases waits for nobody.
 -- name: lease_extend writes many moved (workflow_step_uuids uuid[], tokens uuid[], lease_seconds int4)
 WITH cur AS MATERIALIZED (
     SELECT s.workflow_step_uuid, s.task_uuid, t.workflow_step_transition_uuid AS token, t.from_state, t.sort_key,
@@ -254,7 +255,7 @@ WITH cur AS MATERIALIZED (
      WHERE t.to_state = 'in_progress'
        AND t.workflow_step_transition_uuid = i.token
      ORDER BY s.workflow_step_uuid
-       FOR NO KEY UPDATE OF s, t
+       FOR NO KEY UPDATE OF s, t SKIP LOCKED
 ), upd AS (
     UPDATE {schema}.tasker_workflow_steps s
        SET claim_id = cur.token::text,

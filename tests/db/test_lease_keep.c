@@ -117,6 +117,28 @@ static void test_extend(void **state)
     tasker_free(leases);
 }
 
+/* A row that somebody holds is passed over, the others are extended: a heartbeat waits for nobody. */
+static void test_extend_waits_for_nobody(void **state)
+{
+    fixture *f = *state;
+    PGconn *other = db_test_psql(f);
+    made_flow flow = make_flow(f->db, "ab", "");
+    const tasker_leases *leases = NULL;
+    tasker_lease_options options = {.worker = TASKER_TEXT("w"), .lease_seconds = 10};
+    tasker_outcome outcomes[2] = {0};
+    assert_status(f->db, tasker_lease_take_steps(f->db, flow.steps, 2, &options, NULL, &leases), TASKER_OK);
+    tell(other, "BEGIN");
+    tell(other, "SELECT FROM tasker_workflow_steps WHERE workflow_step_uuid = '%s' FOR UPDATE",
+         text_of(leases->items[0]->workflow_step_uuid));
+    assert_status(f->db, tasker_lease_extend(f->db, leases->items, 2, 100, outcomes), TASKER_BUSY);
+    assert_int_equal(outcomes[0].status, TASKER_BUSY);
+    assert_int_equal(outcomes[1].status, TASKER_OK);
+    tell(other, "ROLLBACK");
+    assert_status(f->db, tasker_lease_extend(f->db, leases->items, 2, 100, outcomes), TASKER_OK);
+    PQfinish(other);
+    tasker_free(leases);
+}
+
 /* Somebody else has the step by now: nothing of the old lease is good for anything. */
 static void test_lost(void **state)
 {
@@ -208,6 +230,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ancestors),
         cmocka_unit_test(test_extend),
+        cmocka_unit_test(test_extend_waits_for_nobody),
         cmocka_unit_test(test_lost),
         cmocka_unit_test(test_release),
         cmocka_unit_test(test_release_after_a_failure),
