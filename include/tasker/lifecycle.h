@@ -157,6 +157,41 @@ TASKER_CALL tasker_workflow_step_skip(tasker_db *db, const tasker_uuid *workflow
 TASKER_CALL tasker_workflow_step_reset(tasker_db *db, const tasker_uuid *workflow_step_uuids, size_t count,
                                        bool descendants, const tasker_change *change, tasker_outcome *outcomes);
 
+/* What a sweep looks for. NULL: the defaults. */
+typedef struct tasker_sweep_options {
+    int32_t limit;                    /* at most so many changes of each kind; 0: 100 */
+    int32_t step_timeout_seconds;     /* an attempt without a lease may last so long; 0: 600 */
+    int32_t enqueued_timeout_seconds; /* a step may be enqueued without a message so long; 0: 300 */
+    tasker_text actor;                /* for the history */
+    uint64_t reserved[2];
+} tasker_sweep_options;
+
+typedef struct tasker_sweep {
+    int64_t requeued;  /* steps that were enqueued without a message: pending again */
+    int64_t retried;   /* steps whose attempt was over: pending, after the usual backoff */
+    int64_t failed;    /* steps whose last attempt was over: error */
+    int64_t finalized; /* tasks that were closed */
+    bool more;         /* call again: not everything was looked at, or the limit was reached */
+    uint64_t reserved[2];
+} tasker_sweep;
+
+/*
+ * Brings on what nobody else does, because who should have done it is dead:
+ *   - steps in_progress whose lease has ended, or that have no lease and began too long ago, fail as by
+ *     tasker_lease_fail: pending again while attempts last, else error. Who held the attempt gets CONFLICT.
+ *   - steps that have been enqueued for too long, and have no message in the queue of their namespace (purged, lost
+ *     with a backup, dropped while the task was in error), go back to pending. Messages that are hidden or delayed
+ *     count. A handle without queues takes it that there are no messages.
+ *   - tasks of which all steps are done, or none can ever run again, are closed as by tasker_task_finalize. Tasks
+ *     without steps are left alone.
+ * Open tasks are looked at, ten times limit in one call; the next call of this handle goes on from there, and while
+ * there are more says so: call until more is false to have seen them all, tasks that just moved perhaps not. Rows that
+ * others have locked are passed over. May be called by anybody at any time and by many at once; each thing is done
+ * once. NOOP: all is well. INVALID_ARGUMENT: a number is negative. A failure may come after some of it was done; call
+ * again. In a transaction of yours all of it is, and the tasks it changes stay locked until its end.
+ */
+TASKER_CALL tasker_sweep_run(tasker_db *db, const tasker_sweep_options *options, tasker_sweep *out);
+
 TASKER_END_DECLS
 
 #endif

@@ -28,9 +28,10 @@ typedef enum tasker_event {
     TASKER_EVENT_FAIL = 4,
     TASKER_EVENT_CANCEL = 5,
     TASKER_EVENT_RESOLVE_MANUALLY = 6,
-    TASKER_EVENT_RETRY = 7,  /* steps only */
-    TASKER_EVENT_RESET = 8,  /* of a step: only by tasker_workflow_step_reset */
-    TASKER_EVENT_RELEASE = 9 /* steps only, and only by tasker_lease_release */
+    TASKER_EVENT_RETRY = 7,   /* steps only */
+    TASKER_EVENT_RESET = 8,   /* of a step: only by tasker_workflow_step_reset */
+    TASKER_EVENT_RELEASE = 9, /* steps only, and only by tasker_lease_release */
+    TASKER_EVENT_REQUEUE = 10 /* steps only, and only by tasker_sweep_run */
 } tasker_event;
 
 TASKER_SIZE(tasker_state, 4);

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 #include "db/prepared.h"
 #include "tasker/db.h"
+#include "tasker/state.h"
 
 enum { TKR_FLOORS = 16 };
 
@@ -19,6 +20,12 @@ typedef struct tkr_floors {
     int32_t priorities[TKR_FLOORS];
     tasker_time created[TKR_FLOORS], claimed;
 } tkr_floors;
+
+/* Where the next sweep goes on: behind this task; state NONE: at the beginning. */
+typedef struct tkr_swept {
+    tasker_state state;
+    tasker_uuid task_uuid;
+} tkr_swept;
 
 struct tasker_db {
     struct pg_conn *conn;
@@ -46,6 +53,7 @@ struct tasker_db {
     tkr_prepared prepared;
     tasker_ageing ageing;
     tkr_floors floors;
+    tkr_swept swept;
     uint32_t savepoint_depth;
     tasker_session session;
     tasker_error error; /* of the last call */

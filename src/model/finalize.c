@@ -4,8 +4,8 @@
  * takes it too. First "all done", with the decision on the others read behind it; only where a task looks blocked there
  * is a second round.
  */
+#include "model/finalize.h"
 #include <string.h>
-#include "model/move.h"
 #include "statements.h"
 #include "value/error.h"
 #include "value/state.h"
@@ -126,7 +126,7 @@ static void add_block(tkr_call *call, finalize *f)
     tkr_move_listen(call, m);
 }
 
-static tasker_status finish(tkr_call *call)
+tasker_status tkr_finalize_finish(tkr_call *call)
 {
     tkr_move *m = call->state;
     finalize *f = m->own;
@@ -157,25 +157,39 @@ static tasker_status finish(tkr_call *call)
         add_block(call, f);
         return TASKER_AGAIN;
     }
-    return tkr_move_status(call, m);
+    return TASKER_OK;
+}
+
+tkr_move *tkr_finalize_begin(tkr_call *call, const tasker_uuid *task_uuids, size_t count,
+                             const tasker_finalize_options *options, tasker_outcome *outcomes)
+{
+    tkr_move *m;
+    if (!tkr_move_begin(call, &m, task_uuids, count, outcomes))
+        return NULL;
+    finalize *f = tkr_keep(call, sizeof *f);
+    if (f == NULL)
+        return NULL;
+    f->move = m;
+    if (options != NULL)
+        f->options = *options;
+    m->own = f;
+    add_complete(call, f, false);
+    return m;
+}
+
+static tasker_status finish(tkr_call *call)
+{
+    tasker_status status = tkr_finalize_finish(call);
+    return status == TASKER_OK ? tkr_move_status(call, call->state) : status;
 }
 
 tasker_status tasker_task_finalize(tasker_db *db, const tasker_uuid *task_uuids, size_t count,
                                    const tasker_finalize_options *options, tasker_outcome *outcomes)
 {
-    tkr_move *m;
     tkr_call call = tkr_begin(db);
     if (options != NULL)
         tkr_check_reserved(&call, options->reserved, sizeof options->reserved);
-    if (!tkr_move_begin(&call, &m, task_uuids, count, outcomes))
+    if (tkr_finalize_begin(&call, task_uuids, count, options, outcomes) == NULL)
         return tkr_abandon(&call);
-    finalize *f = tkr_keep(&call, sizeof *f);
-    if (f == NULL)
-        return tkr_abandon(&call);
-    f->move = m;
-    if (options != NULL)
-        f->options = *options;
-    m->own = f;
-    add_complete(&call, f, false);
     return tkr_run(&call, finish, NULL);
 }

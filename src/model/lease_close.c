@@ -127,8 +127,8 @@ static void take_failure(tkr_call *call, const tasker_failure *failure, size_t i
     f->metadata[i] = failure->metadata;
 }
 
-/* Between -1 and 1. The tail of a new id is as random as anything, and comes from the handle's own source in tests. */
-static double draw_jitter(tkr_call *call)
+/* The tail of a new id is as random as anything, and comes from the handle's own source in tests. */
+double tkr_lease_jitter(tkr_call *call)
 {
     tasker_uuid id = {{0}};
     uint32_t bits;
@@ -175,7 +175,7 @@ tasker_status tasker_lease_fail(tasker_db *db, const tasker_failure *items, size
     bool kept = keep_failures(&call, count, &f);
     for (size_t i = 0; kept && i < count; i++)
         take_failure(&call, &items[i], i, &f);
-    double jitter = draw_jitter(&call);
+    double jitter = tkr_lease_jitter(&call);
     if (call.status != TASKER_OK)
         return tkr_abandon(&call);
     tkr_move_begin_writes(&call);

@@ -20,3 +20,6 @@ void tkr_lease_add_context(tkr_call *call, const tasker_uuid *ids, size_t count,
 
 /* The leases with their ancestors and the keys of the rows that will close them. *out needs tasker_free, or is NULL. */
 tasker_status tkr_lease_collect(tkr_call *call, uint32_t answers, tkr_list **out);
+
+/* For the delay after a failure: between -1 and 1. */
+double tkr_lease_jitter(tkr_call *call);

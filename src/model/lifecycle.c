@@ -14,6 +14,8 @@ static bool check_event(tkr_call *call, bool steps, tasker_event event)
         tkr_refuse(call, TASKER_INVALID_ARGUMENT, "steps are reset by tasker_workflow_step_reset");
     else if (event == TASKER_EVENT_RELEASE)
         tkr_refuse(call, TASKER_INVALID_ARGUMENT, "steps are released by tasker_lease_release");
+    else if (event == TASKER_EVENT_REQUEUE)
+        tkr_refuse(call, TASKER_INVALID_ARGUMENT, "steps are requeued by tasker_sweep_run");
     return call->status == TASKER_OK;
 }
 

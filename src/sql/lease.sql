@@ -170,25 +170,8 @@ SELECT upd.workflow_step_uuid AS key, upd.transition_uuid AS transition_uuid, 'i
 -- (jitter is drawn by the client between -1 and 1), or what the caller asked for (-1: nothing). It runs from now; since
 -- the column counts from the start of the attempt, the time since then is added, rounded up to whole seconds.
 -- A permanent failure ends the step's being retryable: in error with attempts left it would be ready again.
--- name: lease_fail writes many moved (workflow_step_uuids uuid[], tokens uuid[], transition_uuids uuid[], retry_uuids uuid[], permanents bool[], retry_after_seconds int4[], error_messages text[], error_types text[], metadata jsonb[], jitter float8)
-WITH cur AS MATERIALIZED (
-    SELECT s.workflow_step_uuid, s.task_uuid, t.workflow_step_transition_uuid, t.sort_key, t.created_at,
-           t.metadata ->> 'actor' AS actor,
-           i.transition_uuid, i.retry_uuid, i.permanent, i.retry_after, i.error_message, i.error_type, i.metadata,
-           s.attempts, s.last_attempted_at,
-           s.retryable AND NOT i.permanent AND coalesce(s.attempts, 0) < coalesce(s.retry_limit, 3) AS again
-      FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bool[], $6::int4[], $7::text[], $8::text[],
-                  $9::jsonb[])
-           AS i (step_uuid, token, transition_uuid, retry_uuid, permanent, retry_after, error_message, error_type,
-                 metadata)
-      JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
-      JOIN {schema}.tasker_workflow_step_transitions t
-           ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
-     WHERE t.to_state = 'in_progress'
-       AND t.workflow_step_transition_uuid = i.token
-     ORDER BY s.workflow_step_uuid
-       FOR NO KEY UPDATE OF s, t
-), {flip_step}, upd AS (
+-- part: fail_attempts (cur: the current rows, locked, and what is known of each failure)
+{flip_step}, upd AS (
     UPDATE {schema}.tasker_workflow_steps s
        SET in_process = false, claim_id = NULL,
            retryable = s.retryable AND NOT flip.permanent,
@@ -200,7 +183,7 @@ WITH cur AS MATERIALIZED (
      CROSS JOIN LATERAL (
            SELECT CASE WHEN flip.retry_after >= 0 THEN least(flip.retry_after, 300)::float8
                        WHEN p.base < 10 THEN p.base
-                       ELSE p.base * (1 + 0.1 * $10) END AS delay
+                       ELSE p.base * (1 + 0.1 * flip.jitter) END AS delay
              FROM (SELECT least(power(2, least(coalesce(flip.attempts, 0), 9)), 300) AS base) p) d
      WHERE s.workflow_step_uuid = flip.workflow_step_uuid
     RETURNING flip.*, n.now, s.backoff_request_seconds,
@@ -234,7 +217,28 @@ SELECT upd.workflow_step_uuid AS key, upd.transition_uuid AS transition_uuid, 'i
                   WHERE kt.task_uuid = upd.task_uuid AND kt.most_recent), 'pending')::text AS task_state,
        CASE WHEN upd.again THEN 2 ELSE 1 END::int4 AS moved
   FROM upd
-  JOIN ins ON ins.workflow_step_uuid = upd.workflow_step_uuid AND ins.most_recent;
+  JOIN ins ON ins.workflow_step_uuid = upd.workflow_step_uuid AND ins.most_recent
+
+-- name: lease_fail writes many moved (workflow_step_uuids uuid[], tokens uuid[], transition_uuids uuid[], retry_uuids uuid[], permanents bool[], retry_after_seconds int4[], error_messages text[], error_types text[], metadata jsonb[], jitter float8)
+WITH cur AS MATERIALIZED (
+    SELECT s.workflow_step_uuid, s.task_uuid, t.workflow_step_transition_uuid, t.sort_key, t.created_at,
+           t.metadata ->> 'actor' AS actor,
+           i.transition_uuid, i.retry_uuid, i.permanent, i.retry_after, i.error_message, i.error_type, i.metadata,
+           s.attempts, s.last_attempted_at,
+           s.retryable AND NOT i.permanent AND coalesce(s.attempts, 0) < coalesce(s.retry_limit, 3) AS again,
+           $10 AS jitter
+      FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bool[], $6::int4[], $7::text[], $8::text[],
+                  $9::jsonb[])
+           AS i (step_uuid, token, transition_uuid, retry_uuid, permanent, retry_after, error_message, error_type,
+                 metadata)
+      JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
+      JOIN {schema}.tasker_workflow_step_transitions t
+           ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
+     WHERE t.to_state = 'in_progress'
+       AND t.workflow_step_transition_uuid = i.token
+     ORDER BY s.workflow_step_uuid
+       FOR NO KEY UPDATE OF s, t
+), {fail_attempts};
 
 -- When each of these steps can start again.
 -- name: lease_fail__next reads many step_next (workflow_step_uuids uuid[])

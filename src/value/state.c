@@ -27,6 +27,7 @@ static const char *const event_names[TKR_EVENTS] = {
     [TASKER_EVENT_RETRY] = "retry",
     [TASKER_EVENT_RESET] = "reset",
     [TASKER_EVENT_RELEASE] = "release",
+    [TASKER_EVENT_REQUEUE] = "requeue",
 };
 
 /* ==== The table, from state_table.h */

@@ -10,7 +10,7 @@
 
 /* One more than the largest number. */
 #define TKR_STATES 8
-#define TKR_EVENTS 10
+#define TKR_EVENTS 11
 
 /* The condition under which an arrow may be taken, a predicate of the statement that takes it. */
 typedef enum tkr_guard {
@@ -21,7 +21,8 @@ typedef enum tkr_guard {
     TKR_GUARD_READY = 4,          /* of a step: parents done, attempts left, nothing to wait for; and TASK_OPEN */
     TKR_GUARD_TASK_OPEN = 5,      /* the step's task is pending or in_progress */
     TKR_GUARD_SAME_START = 6,     /* the caller's start, where it names one, is the current transition; else CONFLICT */
-    TKR_GUARD_NOTHING_ON_IT = 7   /* nothing that stands on the step is under way, and its task is not terminal */
+    TKR_GUARD_NOTHING_ON_IT = 7,  /* nothing that stands on the step is under way, and its task is not terminal */
+    TKR_GUARD_NO_MESSAGE = 8      /* the queue of the step's namespace has no message for it */
 } tkr_guard;
 
 /* All states the event leads out of, in the order of their numbers; returns how many. 0: an event of the other kind. */

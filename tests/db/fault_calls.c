@@ -383,6 +383,7 @@ static tasker_status create_queue(tasker_db *db, world *w)
     X(step_apply, tasker_workflow_step_apply(db, STEPS(w), 3, TASKER_EVENT_CANCEL, NULL, w->outcomes))                 \
     X(lease_take, tasker_lease_take_steps(db, STEPS(w), 1, &worker, w->outcomes, OUT))                                 \
     X(task_finalize, tasker_task_finalize(db, FLOW(w), 1, NULL, w->outcomes))                                          \
+    X(sweep_run, tasker_sweep_run(db, NULL, &(tasker_sweep){0}))                                                       \
     X(task_prune, tasker_task_transition_prune(db, FLOW(w), 1, &number))                                               \
     X(step_prune, tasker_workflow_step_transition_prune(db, STEPS(w), 1, &number))                                     \
     X(queue_send, send_two(db, w))                                                                                     \

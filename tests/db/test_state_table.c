@@ -200,8 +200,15 @@ static int arrows_in(const char *diagram)
 /* Exactly the arrows of the table, each under its guard. */
 static void test_diagrams(void **state)
 {
-    static const char *const guards[] = {
-        "", "", " (steps done)", " (steps terminal)", " (ready)", " (task open)", " (same start)", " (nothing on it)"};
+    static const char *const guards[] = {"",
+                                         "",
+                                         " (steps done)",
+                                         " (steps terminal)",
+                                         " (ready)",
+                                         " (task open)",
+                                         " (same start)",
+                                         " (nothing on it)",
+                                         " (no message)"};
     static const char *const headings[] = {"\n## Tasks\n", "\n## Steps\n"};
     (void)state;
     for (int step = 0; step < 2; step++) {

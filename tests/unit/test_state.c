@@ -5,46 +5,50 @@
 
 /*
  * The second table. A row is a state, a column an event, both by number: - enqueue start complete fail cancel
- * resolve_manually retry reset release. A letter is the state it leads to, a dot says that there is no arrow.
+ * resolve_manually retry reset release requeue. A letter is the state it leads to, a dot says that there is no arrow.
  */
 static const char letters[] = ".PEICXNR"; /* none pending enqueued in_progress complete error cancelled resolved */
 
 static const char *const targets[2][TKR_STATES] = {
     {
-        "..........", /* none */
-        "..I.XNR...", /* pending */
-        "..........", /* enqueued */
-        "...CXNR...", /* in_progress */
-        "..........", /* complete */
-        ".....NR.P.", /* error */
-        "..........", /* cancelled */
-        "..........", /* resolved_manually */
+        "...........", /* none */
+        "..I.XNR....", /* pending */
+        "...........", /* enqueued */
+        "...CXNR....", /* in_progress */
+        "...........", /* complete */
+        ".....NR.P..", /* error */
+        "...........", /* cancelled */
+        "...........", /* resolved_manually */
     },
     {
-        "..........", /* none */
-        ".EI.XNR...", /* pending */
-        "..I.XNR...", /* enqueued */
-        "...CXNR..P", /* in_progress */
-        "........P.", /* complete */
-        ".....NRPP.", /* error */
-        "........P.", /* cancelled */
-        "........P.", /* resolved_manually */
+        "...........", /* none */
+        ".EI.XNR....", /* pending */
+        "..I.XNR...P", /* enqueued */
+        "...CXNR..P.", /* in_progress */
+        "........P..", /* complete */
+        ".....NRPP..", /* error */
+        "........P..", /* cancelled */
+        "........P..", /* resolved_manually */
     },
 };
 
-/* Guards the same way: none, all steps Done, all steps Terminal, Ready, task Open, Same start, Nothing on it. */
-static const char guard_letters[] = ".-DTROSN";
+/* Guards the same way: none, all steps Done, all steps Terminal, Ready, task Open, Same start, Nothing on it,
+ * no Message. */
+static const char guard_letters[] = ".-DTROSNM";
 static const char *const guards[2][TKR_STATES] = {
-    {"..........", "..-.--T...", "..........", "...D--T...", "..........", ".....-T.-.", "..........", ".........."},
-    {"..........", ".RR.---...", "..O.---...", "...SS--..S", "........N.", ".....---N.", "........N.", "........N."},
+    {"...........", "..-.--T....", "...........", "...D--T....", "...........", ".....-T.-..", "...........",
+     "..........."},
+    {"...........", ".RR.---....", "..O.---...M", "...SS--..S.", "........N..", ".....---N..", "........N..",
+     "........N.."},
 };
 
 static const char *const state_names[TKR_STATES] = {"none",     "pending", "enqueued",  "in_progress",
                                                     "complete", "error",   "cancelled", "resolved_manually"};
 static const char *const event_names[TKR_EVENTS] = {"none",   "enqueue",          "start", "complete", "fail",
-                                                    "cancel", "resolve_manually", "retry", "reset",    "release"};
+                                                    "cancel", "resolve_manually", "retry", "reset",    "release",
+                                                    "requeue"};
 
-static const int strange[] = {-1, INT32_MIN, 8, 9, 10, 255, 256, 65536, INT32_MAX};
+static const int strange[] = {-1, INT32_MIN, 8, 9, 10, 11, 255, 256, 65536, INT32_MAX};
 
 static tasker_state after(int step, int state, int event)
 {
@@ -100,7 +104,7 @@ static void numbers_that_are_nothing_lead_nowhere(void **state)
     for (size_t i = 0; i < COUNT(strange); i++) {
         for (int step = 0; step < 2; step++) {
             for (int known = 0; known < TKR_EVENTS; known++) {
-                int event = strange[i] == 8 || strange[i] == 9 ? 10 : strange[i]; /* events, but no states */
+                int event = strange[i] >= 8 && strange[i] <= 10 ? 11 : strange[i]; /* events, but no states */
                 assert_int_equal(after(step, strange[i], known), TASKER_STATE_NONE);
                 assert_int_equal(after(step, known % TKR_STATES, event), TASKER_STATE_NONE);
                 assert_int_equal(tkr_state_sources(step, (tasker_event)event, sources), 0);
@@ -108,9 +112,10 @@ static void numbers_that_are_nothing_lead_nowhere(void **state)
             }
         }
         assert_string_equal(tasker_state_name((tasker_state)strange[i]), "none");
-        assert_string_equal(tasker_event_name((tasker_event)strange[i]), strange[i] == 8   ? "reset"
-                                                                         : strange[i] == 9 ? "release"
-                                                                                           : "none");
+        assert_string_equal(tasker_event_name((tasker_event)strange[i]), strange[i] == 8    ? "reset"
+                                                                         : strange[i] == 9  ? "release"
+                                                                         : strange[i] == 10 ? "requeue"
+                                                                                            : "none");
         assert_false(tasker_state_is_terminal((tasker_state)strange[i]));
         assert_false(tasker_state_is_done((tasker_state)strange[i]));
         assert_false(tasker_state_is_active((tasker_state)strange[i]));

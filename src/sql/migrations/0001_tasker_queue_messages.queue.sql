@@ -277,6 +277,20 @@ BEGIN ATOMIC
     SELECT EXISTS (SELECT FROM {queue_schema}.archive(queue_name, ARRAY[msg_id]));
 END;
 
+-- Which of these values messages have under a key, hidden ones too, in lower case; none where there is no such queue.
+CREATE FUNCTION {queue_schema}.find_values(queue_name text, key text, wanted text[]) RETURNS SETOF text
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+    IF to_regclass(format('{queue_schema}.%I', 'q_' || queue_name)) IS NOT NULL THEN
+        RETURN QUERY EXECUTE format('SELECT DISTINCT lower(m.message ->> $1) FROM {queue_schema}.%I m'
+                                    ' WHERE lower(m.message ->> $1) = ANY ($2)', 'q_' || queue_name)
+               USING key, wanted;
+    END IF;
+END
+$body$;
+
 $tasker_queue_script$;
 END
 $tasker_queue$;

@@ -57,6 +57,7 @@ WITH RECURSIVE history AS (
            ('step', 'fail', 'enqueued', 'error'),
            ('step', 'cancel', 'enqueued', 'cancelled'),
            ('step', 'resolve_manually', 'enqueued', 'resolved_manually'),
+           ('step', 'requeue', 'enqueued', 'pending'),
            ('step', 'complete', 'in_progress', 'complete'),
            ('step', 'fail', 'in_progress', 'error'),
            ('step', 'cancel', 'in_progress', 'cancelled'),

@@ -85,7 +85,8 @@ void queue_test_make_pgmq(const fixture *f, const queue_backend *backend)
             db_test_exec(f, text);
             free(text);
         }
-    db_test_exec(f, "DROP FUNCTION pgmq.version(), pgmq.next_vt(text), pgmq.set_notify(text, boolean)");
+    db_test_exec(f, "DROP FUNCTION pgmq.version(), pgmq.next_vt(text), pgmq.set_notify(text, boolean),"
+                    " pgmq.find_values(text, text, text[])");
     char *text = replaced(strdup(backend->variant), "RECORD", backend->headers ? seven : five);
     text = replaced(text, "ROW",
                     backend->headers ? "b.msg_id, b.read_ct, b.enqueued_at, now() - interval '1 year', b.vt, b.message,"
