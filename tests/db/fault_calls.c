@@ -17,136 +17,6 @@ static const tasker_json some_json = TASKER_JSON("{\"a\": {\"b\": [1, 2]}, \"c\"
 
 /* ---- calls of several ---- */
 
-static tasker_status open_another(tasker_db *db, world *w)
-{
-    static const tasker_db_options options = {.application_name = TASKER_TEXT("another")};
-    tasker_db_options o = options;
-    tasker_db *another = NULL;
-    tasker_error error;
-    (void)db;
-    tasker_status status = tasker_db_open(T(w->f->conninfo), &o, &error, &another);
-    assert_int_equal(error.status, status);
-    tasker_db_close(another);
-    return status;
-}
-
-static tasker_status wrap_another(tasker_db *db, world *w)
-{
-    PGconn *conn = PQconnectdb(w->f->conninfo);
-    tasker_db *another = NULL;
-    tasker_error error;
-    (void)db;
-    tasker_status status = tasker_db_wrap(conn, NULL, &error, &another);
-    assert_int_equal(error.status, status);
-    if (status == TASKER_OK)
-        status = tasker_db_ping(another);
-    tasker_db_close(another);
-    PQfinish(conn);
-    return status;
-}
-
-static tasker_status pool_another(tasker_db *db, world *w)
-{
-    tasker_pool *pool = NULL;
-    tasker_db *another = NULL;
-    tasker_error error;
-    (void)db;
-    tasker_pool_options options = {.min_size = 1, .max_size = 2};
-    tasker_status status = tasker_pool_open(T(w->f->conninfo), &options, &error, &pool);
-    if (status == TASKER_OK)
-        status = tasker_pool_acquire(pool, 10000, &error, &another);
-    assert_int_equal(error.status, status);
-    tasker_pool_release(pool, another);
-    if (status == TASKER_OK)
-        status = tasker_pool_acquire(pool, 10000, &error, &another);
-    tasker_pool_release(pool, another);
-    tasker_pool_close(pool);
-    return status;
-}
-
-static tasker_status listen_too(tasker_db *db, world *w)
-{
-    static const tasker_text queue = TASKER_TEXT("faults");
-    tasker_listener *listener = NULL;
-    tasker_error error;
-    (void)db;
-    tasker_listener_options options = {.queue_names = &queue, .queue_name_count = 1, .ready_tasks = true};
-    tasker_status status = tasker_listener_open(T(w->f->conninfo), NULL, &options, &error, &listener);
-    assert_int_equal(error.status, status);
-    if (status == TASKER_OK)
-        status = tasker_listener_wait(listener, 5);
-    tasker_listener_close(listener);
-    return status;
-}
-
-static void hear_state(const tasker_state_event *event, void *context)
-{
-    (void)event;
-    (void)context;
-}
-
-static void hear_call(const tasker_call_event *event, void *context)
-{
-    (void)event;
-    (void)context;
-}
-
-/* An event that there was no memory for is lost, not the call. */
-static tasker_status hooks(tasker_db *db, world *w)
-{
-    static const tasker_hooks both = {.on_state = hear_state, .on_call = hear_call};
-    tasker_db *another = NULL;
-    tasker_error error;
-    (void)db;
-    tasker_db_options options = {.hooks = &both, .event_capacity = 2};
-    tasker_status status = tasker_db_open(T(w->f->conninfo), &options, &error, &another);
-    if (status == TASKER_OK)
-        status = step_event(another, w->flow.steps[0], TASKER_EVENT_START);
-    if (tasker_status_is_done(status))
-        (void)!tasker_db_next_event(another, &(tasker_state_event){0});
-    tasker_db_close(another);
-    return status;
-}
-
-static tasker_status install_another(tasker_db *db, world *w)
-{
-    tasker_db *another = NULL;
-    tasker_error error;
-    (void)db;
-    tasker_db_options options = {.schema = T(w->name), .any_schema = true};
-    tasker_status status = tasker_db_open(T(w->f->conninfo), &options, &error, &another);
-    if (status == TASKER_OK)
-        status = tasker_schema_install(another, NULL);
-    tasker_db_close(another);
-    return status;
-}
-
-/* test_others makes the schema. A handle each: a fault behind the last commit may leave the first one tainted. */
-static tasker_status change_foreign(world *w, bool adopts)
-{
-    static const tasker_db_options options = {.schema = TASKER_TEXT("adoptable"), .any_schema = true};
-    tasker_db *another = NULL;
-    tasker_error error;
-    tasker_status status = tasker_db_open(T(w->f->conninfo), &options, &error, &another);
-    if (status == TASKER_OK)
-        status = adopts ? tasker_schema_adopt(another, NULL) : tasker_schema_unadopt(another);
-    tasker_db_close(another);
-    return status;
-}
-
-static tasker_status adopt_another(tasker_db *db, world *w)
-{
-    (void)db;
-    tasker_status status = change_foreign(w, true);
-    return tasker_status_is_done(status) ? change_foreign(w, false) : status;
-}
-
-static tasker_status dump(tasker_db *db, world *w)
-{
-    (void)db;
-    return tasker_schema_dump(T(w->name), NULL, OUT);
-}
-
 static tasker_status commit(tasker_db *db, world *w)
 {
     tasker_task_namespace_input input = {.task_namespace_uuid = w->key, .name = T(w->name)};
@@ -252,6 +122,43 @@ static tasker_status fail_it(tasker_db *db, world *w)
     return tasker_lease_fail(db, &failure, 1, w->outcomes);
 }
 
+static tasker_status extend(tasker_db *db, world *w)
+{
+    return tasker_lease_extend(db, w->leases->items, 1, 60, w->outcomes);
+}
+
+static tasker_status release(tasker_db *db, world *w)
+{
+    return tasker_lease_release(db, w->leases->items, 1, w->outcomes);
+}
+
+/* There is nothing for it in the queue. */
+static tasker_status take_any(tasker_db *db, world *w)
+{
+    static const tasker_text namespace = TASKER_TEXT("faults");
+    tasker_lease_options options = worker;
+    (void)w;
+    options.namespace_names = &namespace;
+    options.namespace_name_count = 1;
+    return tasker_lease_take(db, &options, OUT);
+}
+
+static tasker_status take_ready(tasker_db *db, world *w)
+{
+    tasker_lease_options options = worker;
+    (void)w;
+    options.without_queue = true;
+    return tasker_lease_take(db, &options, OUT);
+}
+
+/* What was late is late no more when it is called again. */
+static tasker_status sweep(tasker_db *db, world *w)
+{
+    (void)w;
+    tasker_status status = tasker_sweep_run(db, NULL, &(tasker_sweep){0});
+    return status == TASKER_NOOP ? TASKER_OK : status;
+}
+
 /* ---- queues: one of the world's, and one for all ---- */
 
 static int64_t msg_ids[2];
@@ -306,6 +213,7 @@ static tasker_status create_queue(tasker_db *db, world *w)
     X(task_history, tasker_task_transition_query(db, NULL, NULL, OUT))                                                 \
     X(step_history, tasker_workflow_step_transition_query(db, NULL, NULL, OUT))                                        \
     X(workflow_load, tasker_workflow_load(db, FLOW(w), OUT))                                                           \
+    X(lease_load, tasker_lease_load(db, STEPS(w), OUT))                                                                \
     X(nodes, tasker_step_node_query(db, &(tasker_step_node_filter){.task_uuid = FLOW(w)}, NULL, OUT))                  \
     X(critical_path, tasker_step_node_list_critical_path(db, FLOW(w), OUT))                                            \
     X(ancestors, tasker_step_relative_list_ancestors(db, STEPS(w) + 2, NULL, OUT))                                     \
@@ -383,7 +291,6 @@ static tasker_status create_queue(tasker_db *db, world *w)
     X(step_apply, tasker_workflow_step_apply(db, STEPS(w), 3, TASKER_EVENT_CANCEL, NULL, w->outcomes))                 \
     X(lease_take, tasker_lease_take_steps(db, STEPS(w), 1, &worker, w->outcomes, OUT))                                 \
     X(task_finalize, tasker_task_finalize(db, FLOW(w), 1, NULL, w->outcomes))                                          \
-    X(sweep_run, tasker_sweep_run(db, NULL, &(tasker_sweep){0}))                                                       \
     X(task_prune, tasker_task_transition_prune(db, FLOW(w), 1, &number))                                               \
     X(step_prune, tasker_workflow_step_transition_prune(db, STEPS(w), 1, &number))                                     \
     X(queue_send, send_two(db, w))                                                                                     \
@@ -410,18 +317,14 @@ const victim fault_writers[] = {WRITES(WRITER){"define", define, .writes = true}
                                 {"workflow_create_many", create_workflows, .writes = true},
                                 {"lease_complete", complete, .writes = true, .leases = true},
                                 {"lease_fail", fail_it, .writes = true, .leases = true},
+                                {"lease_extend", extend, .writes = true, .leases = true},
+                                {"lease_release", release, .writes = true, .leases = true},
+                                {"lease_take_any", take_any, .writes = true},
+                                {"lease_take_ready", take_ready, .writes = true},
+                                {"sweep", sweep, .writes = true, .leases = true, .late = true, .aside = true},
                                 {"commit", commit, .writes = true},
                                 {"queue_create", create_queue, .writes = true},
                                 {"savepoints", savepoints, .writes = true},
                                 {"pipeline", queue, .writes = true, .aside = true}};
-const victim fault_others[] = {{"open", open_another, .aside = true},
-                               {"wrap", wrap_another, .aside = true},
-                               {"pool", pool_another, .aside = true},
-                               {"listen", listen_too, .aside = true},
-                               {"hooks", hooks, .writes = true, .aside = true},
-                               {"dump", dump, .aside = true},
-                               {"install", install_another, .writes = true, .aside = true},
-                               {"adopt", adopt_another, .writes = true, .aside = true}};
 const size_t fault_reader_count = COUNT(fault_readers);
 const size_t fault_writer_count = COUNT(fault_writers);
-const size_t fault_other_count = COUNT(fault_others);

@@ -20,6 +20,7 @@ static world base_of(const fixture *f)
     w.task_namespace_uuid = made->task_namespace_uuid;
     tasker_free(made);
     assert_status(f->db, tasker_queue_create(f->db, tasker_text_of("faults")), TASKER_OK);
+    assert_status(f->db, tasker_queue_create(f->db, tasker_text_of("faults_queue")), TASKER_OK);
     return w;
 }
 
@@ -35,6 +36,11 @@ static world new_world(const fixture *f, const victim *v)
     snprintf(w.name, sizeof w.name, "%s", new_name("fault"));
     if (v->leases)
         w.leases = take_step(f->db, w.flow.steps[0], TASKER_OK);
+    if (v->late)
+        tell(tasker_db_conn(f->db),
+             "UPDATE tasker_workflow_steps SET last_attempted_at = last_attempted_at - interval '1 hour',"
+             " retry_limit = 1 WHERE workflow_step_uuid = '%s'",
+             text_of(w.flow.steps[0]));
     return w;
 }
 
