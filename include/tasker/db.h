@@ -72,7 +72,8 @@ typedef struct tasker_db_options {
     bool require_tls;                        /* refuse any link below sslmode=verify-full */
     bool interruptible;                      /* a signal ends a wait: INTERRUPTED */
     bool any_schema;                         /* open on a missing, older, newer or tasker-core's schema too */
-    uint64_t reserved[4];
+    bool notify_ready;                       /* wake listeners for ready tasks: see tasker/listener.h */
+    uint64_t reserved[3];
 } tasker_db_options;
 
 /* What the handle knows about its link; borrowed from the handle, refreshed by each call. */

@@ -41,6 +41,15 @@ typedef struct tasker_listener_options {
 } tasker_listener_options;
 
 /*
+ * Who notifies. Of messages: senders, where the queue is told to (tasker_queue_set_notify). Of ready tasks: handles
+ * opened with notify_ready (tasker/db.h), in the transactions that make something ready or give it back: they create a
+ * workflow; complete, resolve, skip, retry, reset or release steps; reset tasks; release claims; and then only if there
+ * is a step that can start. Many in one transaction are one notification. It costs a look at the tasks in question,
+ * and commits that notify wait for each other, in the whole server; so it is for programs whose answer must come sooner
+ * than poll_ms, and not for bulk loads. No trigger notifies: what others write, and backoffs that end, is polled for.
+ */
+
+/*
  * Connects and listens. Look once after it, then wait. db_options are those of its link, and may be NULL, like error.
  * INVALID_ARGUMENT: nothing to listen for, a poll_ms below 0, or a name that no queue can have, or that is one of the
  * orchestrators' own; error.item is its index in its list. LIMIT_EXCEEDED: more than 1000 names. DENIED: the server is

@@ -42,7 +42,7 @@ struct tasker_db {
     char *schema, *schema_quoted;
     int32_t connect_timeout_ms, default_timeout_ms, timeout_ms;
     tasker_limits limits;
-    bool require_tls, interruptible, any_schema;
+    bool require_tls, interruptible, any_schema, notify_ready;
 
     tasker_queue_backend queue_option;
     const char *queue_why;   /* there are no queues; NULL: there are */

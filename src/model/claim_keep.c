@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/claim_keep.h"
+#include "model/wake.h"
 #include "statements.h"
 #include "tasker/uuid.h"
 #include "value/error.h"
@@ -150,8 +151,10 @@ static tasker_status run_keeping(tasker_db *db, const tasker_claim *const *claim
     else
         tkr_add_claim_extend(&call, k->tasks, count, k->tokens, count);
     tkr_add_task_apply__follow(&call, k->tasks, count);
-    if (release)
+    if (release) {
         tkr_add_claim_release__settle(&call, k->tasks, count);
+        tkr_wake_for_tasks(&call, k->tasks, count);
+    }
     k->look = call.part_count;
     tkr_add_claim_extend__look(&call, k->tasks, count, k->tokens, count);
     return tkr_run(&call, finish_keeping, NULL);

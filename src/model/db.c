@@ -43,7 +43,7 @@ static bool is_text(tasker_text text, size_t most)
 static tasker_status check_options(const tasker_db_options *o, tasker_limits *limits, tasker_error *error)
 {
     const uint64_t none[4] = {0};
-    if (memcmp(o->reserved, none, sizeof none) != 0)
+    if (memcmp(o->reserved, none, sizeof o->reserved) != 0)
         return tkr_error_set(error, TASKER_UNSUPPORTED, "a reserved word of the options is set");
     if (o->connect_timeout_ms < -1 || o->call_timeout_ms < -1)
         return tkr_error_set(error, TASKER_INVALID_ARGUMENT, "a timeout is below -1");
@@ -90,6 +90,7 @@ static bool fill_handle(tasker_db *db, const tasker_db_options *o)
     db->interruptible = o->interruptible;
     db->ageing = o->ageing;
     db->any_schema = o->any_schema;
+    db->notify_ready = o->notify_ready;
     db->queue_option = o->queue_backend;
     db->prepared.off = o->unprepared;
     db->schema = copy_text(o->schema.ptr != NULL ? o->schema : default_schema);

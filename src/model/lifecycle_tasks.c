@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What moves more than one row along: tasks with their steps, steps with what depends on them. And skipping. */
 #include "model/move.h"
+#include "model/wake.h"
 #include "statements.h"
 #include "tasker/lifecycle.h"
 #include "value/state.h"
@@ -127,6 +128,7 @@ static void add_step_reset(tkr_call *call, tkr_move *m)
                                 m->claim);
     m->extra = call->part_count;
     tkr_add_workflow_step_reset__hindered(call, m->keys, m->count, r->descendants);
+    tkr_wake_for_steps(call, m->keys, m->count);
 }
 
 static tasker_status collect_hindered(tkr_call *call, tkr_move *m)

@@ -5,6 +5,7 @@
 #include "model/identity.h"
 #include "model/register.h"
 #include "model/registry.h"
+#include "model/wake.h"
 #include "model/workflow_match.h"
 #include "statements.h"
 #include "value/error.h"
@@ -145,6 +146,7 @@ static void add_readiness(tkr_call *call, const creation *c, const tasker_uuid *
     if (n > 0)
         tkr_add_workflow_create__readiness(call, &c->key, made, tasks, n, c->step_uuids, n, parents, n);
     tkr_add_workflow_create__follow(call, &c->key, 1);
+    tkr_wake_for_tasks(call, &c->key, 1);
 }
 
 /*

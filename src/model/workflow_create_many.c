@@ -4,6 +4,7 @@
 #include <string.h>
 #include "model/many.h"
 #include "model/registry.h"
+#include "model/wake.h"
 #include "model/workflow_match.h"
 #include "statements.h"
 #include "tasker/workflow.h"
@@ -223,6 +224,7 @@ static void add_readiness(tkr_call *call, const bulk *b)
         tkr_add_workflow_create__readiness(call, &b->keys[0], &b->transitions[0], tasks, n, b->step_uuids, n, parents,
                                            n);
     tkr_add_workflow_create__follow(call, b->keys, b->count);
+    tkr_wake_for_tasks(call, b->keys, b->count);
 }
 
 /* ---- the answer ---- */

@@ -23,6 +23,7 @@ tasker_status tkr_queue_open(tasker_db *db, tkr_queue **out)
     handle->hooks = db->hooks;
     handle->schema = db->schema;
     handle->ageing = db->ageing;
+    handle->notify_ready = db->notify_ready;
     handle->session.schema_version = db->session.schema_version;
     handle->queue = queue;
     tkr_error_clear(&handle->error);

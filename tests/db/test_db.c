@@ -95,7 +95,7 @@ static void test_bad_options(void **state)
         {{.application_name = {long_name, 64}}, TASKER_INVALID_ARGUMENT, "application_name"},
         {{.limits = {.steps = -1}}, TASKER_INVALID_ARGUMENT, "limit"},
         {{.limits = {.reserved = {1}}}, TASKER_UNSUPPORTED, "reserved"},
-        {{.reserved = {0, 0, 0, 1}}, TASKER_UNSUPPORTED, "reserved"},
+        {{.reserved = {0, 0, 1}}, TASKER_UNSUPPORTED, "reserved"},
     };
     for (size_t i = 0; i < COUNT(bad); i++)
         assert_refused("", &bad[i].options, bad[i].status, bad[i].message);

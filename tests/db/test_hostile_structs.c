@@ -352,7 +352,7 @@ static void test_handles(void **state)
         tasker_db_options options = {.limits = {.rows = 5}}, limited = options;
         tasker_schema_options schema = {.reserved = {0}};
         tasker_transaction_options transaction = {.reserved = {i % 2 == 0, i % 2 == 1}};
-        options.reserved[i] = 1;
+        options.reserved[i % 3] = 1;
         limited.limits.reserved[i] = 1;
         schema.reserved[i] = 1;
         assert_int_equal(tasker_db_open(T(s->f->conninfo), &options, &error, &db), TASKER_UNSUPPORTED);
