@@ -310,28 +310,6 @@ void tkr_move_begin_writes(tkr_call *call)
         tkr_add_workflow_step_apply__followed(call);
 }
 
-/* What ends something, or takes it back, can make something ready. */
-static void wake(tkr_call *call, const tkr_move *m)
-{
-    switch (m->event) {
-    case TASKER_EVENT_COMPLETE:
-    case TASKER_EVENT_RESOLVE_MANUALLY:
-    case TASKER_EVENT_RETRY:
-    case TASKER_EVENT_RESET:
-    case TASKER_EVENT_RELEASE:
-        if (m->steps)
-            tkr_wake_for_steps(call, m->keys, m->count);
-        else
-            tkr_wake_for_tasks(call, m->keys, m->count);
-        break;
-    case TASKER_EVENT_ENQUEUE:
-    case TASKER_EVENT_START:
-    case TASKER_EVENT_FAIL:
-    case TASKER_EVENT_CANCEL:
-        break;
-    }
-}
-
 void tkr_move_end_writes(tkr_call *call, const tkr_move *m)
 {
     if (call->status != TASKER_OK || !tkr_link_has_ready_set(call->db))
@@ -340,7 +318,7 @@ void tkr_move_end_writes(tkr_call *call, const tkr_move *m)
         tkr_add_workflow_step_apply__follow(call, m->keys, m->count);
     else
         tkr_add_task_apply__follow(call, m->keys, m->count);
-    wake(call, m);
+    tkr_wake_after(call, m);
 }
 
 static void lock_tasks(tkr_call *call, const tkr_move *m)

@@ -26,3 +26,26 @@ void tkr_wake_for_tasks(tkr_call *call, const tasker_uuid *task_uuids, size_t co
     tkr_ready_channel(call->db->schema, channel);
     tkr_add_task_apply__wake(call, task_uuids, count, tasker_text_of(channel));
 }
+
+/* What ends something, or takes it back, can make something ready. */
+void tkr_wake_after(tkr_call *call, const tkr_move *m)
+{
+    switch (m->event) {
+    case TASKER_EVENT_COMPLETE:
+    case TASKER_EVENT_RESOLVE_MANUALLY:
+    case TASKER_EVENT_RETRY:
+    case TASKER_EVENT_RESET:
+    case TASKER_EVENT_RELEASE:
+        if (m->steps)
+            tkr_wake_for_steps(call, m->keys, m->count);
+        else
+            tkr_wake_for_tasks(call, m->keys, m->count);
+        break;
+    case TASKER_EVENT_ENQUEUE:
+    case TASKER_EVENT_START:
+    case TASKER_EVENT_FAIL:
+    case TASKER_EVENT_CANCEL:
+    case TASKER_EVENT_REQUEUE:
+        break;
+    }
+}

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Waking those who listen for ready tasks, where the handle is asked to (option notify_ready). */
 #pragma once
-#include "statement/call.h"
+#include "model/move.h"
 
 /* Behind writes that may have made something ready, and behind what the ready set has learnt of them. */
 void tkr_wake_for_steps(tkr_call *call, const tasker_uuid *workflow_step_uuids, size_t count);
 void tkr_wake_for_tasks(tkr_call *call, const tasker_uuid *task_uuids, size_t count);
+
+/* The same for what a move is about, if its event can make anything ready. */
+void tkr_wake_after(tkr_call *call, const tkr_move *move);
