@@ -88,6 +88,9 @@ TASKER_CALL tasker_named_task_exists(tasker_db *db, const tasker_named_task_filt
 TASKER_CALL tasker_named_task_update(tasker_db *db, const tasker_uuid *named_task_uuid,
                                      const tasker_named_task_input *input, const tasker_named_task **out);
 
+/* Pauses all tasks of this kind, or lets them go on; as tasker_task_namespace_set_paused. */
+TASKER_CALL tasker_named_task_set_paused(tasker_db *db, const tasker_uuid *named_task_uuid, bool paused);
+
 /* NOT_FOUND: no such key, or deleted already. STILL_REFERENCED: it has tasks or step settings. */
 TASKER_CALL tasker_named_task_delete(tasker_db *db, const tasker_uuid *named_task_uuid);
 

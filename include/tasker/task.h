@@ -88,6 +88,8 @@ typedef struct tasker_task_input {
     tasker_json bypass_steps;  /* an array */
     bool has_requested_at;
     tasker_time requested_at; /* now */
+    bool has_start_at;
+    tasker_time start_at; /* at once; see tasker_task_delay. UNSUPPORTED where there is no ready set */
     bool has_priority;
     int32_t priority; /* 0 */
     bool has_claim_timeout_seconds;
@@ -202,8 +204,8 @@ TASKER_CALL tasker_task_hash_identity(const tasker_uuid *named_task_uuid, tasker
 
 /*
  * Changes what input gives of requested_at, priority, claim_timeout_seconds, the texts and the JSON; absent members
- * stay, TASKER_CLEAR stores NULL, JSON is replaced whole. The kind, the identity and the state stay; a kind or identity
- * in the input is INVALID_ARGUMENT. The row as it is then. NOT_FOUND: no such key.
+ * stay, TASKER_CLEAR stores NULL, JSON is replaced whole. The kind, the identity and the state stay; a kind, an
+ * identity or a start_at in the input is INVALID_ARGUMENT. The row as it is then. NOT_FOUND: no such key.
  */
 TASKER_CALL tasker_task_update(tasker_db *db, const tasker_uuid *task_uuid, const tasker_task_input *input,
                                const tasker_task **out);
@@ -211,6 +213,14 @@ TASKER_CALL tasker_task_update(tasker_db *db, const tasker_uuid *task_uuid, cons
 /* Changes context and tags in one statement, whoever else does the same. The row as it is then. NOT_FOUND: no key. */
 TASKER_CALL tasker_task_patch_json(tasker_db *db, const tasker_uuid *task_uuid, const tasker_task_patch *patch,
                                    const tasker_task **out);
+
+/*
+ * Nobody is given work of the task before start_at: claims and leases from the ready set pass it over. What is claimed,
+ * enqueued or in progress goes on, and who names its steps may start them. A time in the past ends a delay. It is kept
+ * with the ready set and forgotten once the task is over. NOOP: it was so. NOT_FOUND: no such key. INVALID_TRANSITION:
+ * the task is over. UNSUPPORTED: the schema keeps no ready set.
+ */
+TASKER_CALL tasker_task_delay(tasker_db *db, const tasker_uuid *task_uuid, tasker_time start_at);
 
 /*
  * NOT_FOUND: no such key, or deleted already. STILL_REFERENCED: it has history, steps or annotations; every task that

@@ -79,6 +79,15 @@ TASKER_CALL tasker_task_namespace_exists(tasker_db *db, const tasker_task_namesp
 TASKER_CALL tasker_task_namespace_update(tasker_db *db, const tasker_uuid *task_namespace_uuid,
                                          const tasker_task_namespace_input *input, const tasker_task_namespace **out);
 
+/*
+ * Pauses all tasks of the namespace, those to come included, or lets them go on: claims and leases pass them over.
+ * What is claimed or leased already is finished. A message that waits in the queue of the namespace stays there; one
+ * that was looked at while paused appears again when its lease would have ended. Named tasks can be paused as well
+ * (tasker_named_task_set_paused), and one pause does not end the other. NOOP: it is so. NOT_FOUND: no such key.
+ * UNSUPPORTED: the schema keeps no ready set.
+ */
+TASKER_CALL tasker_task_namespace_set_paused(tasker_db *db, const tasker_uuid *task_namespace_uuid, bool paused);
+
 /* NOT_FOUND: no such key, or deleted already. STILL_REFERENCED: it has named tasks. */
 TASKER_CALL tasker_task_namespace_delete(tasker_db *db, const tasker_uuid *task_namespace_uuid);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/identity.h"
+#include "model/delay.h"
 #include <stdlib.h>
 #include <string.h>
 #include "model/registry.h"
@@ -210,6 +211,7 @@ static tasker_status send_creation(tkr_call *call, creation *c)
                                     c->identity.context, input->tags, input->bypass_steps, TKR_IF_HAS(input, priority),
                                     TKR_IF_HAS(input, claim_timeout_seconds), tasker_text_of(c->identity.hash),
                                     &c->identity.named_task_uuid);
+    tkr_add_delay(call, input, &input->task_uuid, &transition_uuid);
     return TASKER_AGAIN;
 }
 

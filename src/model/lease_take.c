@@ -77,6 +77,8 @@ static void add_flush(tkr_call *call, taking *t)
     size_t source_count = tkr_state_sources(true, TASKER_EVENT_START, sources);
     source_count += tkr_state_sources(true, TASKER_EVENT_RETRY, sources + source_count);
     add_gather(call, t);
+    if (!t->options->without_queue && tkr_link_has_ready_set(call->db))
+        tkr_add_lease_take__set_aside(call);
     tkr_move_begin_writes(call);
     tkr_add_lease_take__start_tasks(call, sources, source_count, t->options->worker);
     tkr_add_lease_take(call, t->options->worker, tkr_lease_seconds(t->options->lease_seconds));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tasker/task.h"
 #include <string.h>
+#include "model/delay.h"
 #include "model/cursor.h"
 #include "model/many.h"
 #include "model/identity.h"
@@ -74,6 +75,7 @@ void tkr_check_task(tkr_call *call, const tasker_task_input *input)
 {
     if (input->has_claim_timeout_seconds && input->claim_timeout_seconds <= 0)
         tkr_refuse(call, TASKER_INVALID_ARGUMENT, "claim_timeout_seconds is not above 0");
+    tkr_check_delay(call, input);
     tkr_check_shape(call, "context", input->context, TASKER_JSON_SHAPE_OBJECT);
     tkr_check_shape(call, "tags", input->tags, TASKER_JSON_SHAPE_CONTAINER);
     tkr_check_shape(call, "bypass_steps", input->bypass_steps, TASKER_JSON_SHAPE_ARRAY);
@@ -94,6 +96,7 @@ static void add_create(tkr_call *call, const tasker_task_input *input)
                         input->bypass_steps, TKR_IF_HAS(input, priority), TKR_IF_HAS(input, claim_timeout_seconds),
                         tasker_text_of(tasker_uuid_format(&key, hash)), named_task_uuid, input->namespace_name,
                         input->name, input->version);
+    tkr_add_delay(call, input, &key, &transition_uuid);
 }
 
 tasker_status tasker_task_create(tasker_db *db, const tasker_task_input *input, const tasker_task **out)
@@ -257,6 +260,8 @@ tasker_status tasker_task_update(tasker_db *db, const tasker_uuid *task_uuid, co
         tkr_refuse(&call, TASKER_INVALID_ARGUMENT, "the kind of a task cannot be changed");
     if (input->identity != TASKER_IDENTITY_UNIQUE || input->identity_key.ptr != NULL)
         tkr_refuse(&call, TASKER_INVALID_ARGUMENT, "the identity of a task cannot be changed");
+    if (input->has_start_at)
+        tkr_refuse(&call, TASKER_INVALID_ARGUMENT, "start_at is changed by tasker_task_delay");
     tkr_check_task(&call, input);
     tkr_add_task_update(&call, task_uuid, TKR_IF_HAS(input, requested_at), input->initiator, input->source_system,
                         input->reason, input->reference_id, input->context, input->tags, input->bypass_steps,

@@ -2,6 +2,7 @@
 /* Creating a workflow in one flush. Loading one stands in workflow_load.c. */
 #include "tasker/workflow.h"
 #include <string.h>
+#include "model/delay.h"
 #include "model/identity.h"
 #include "model/register.h"
 #include "model/registry.h"
@@ -173,6 +174,7 @@ static void add_creation(tkr_call *call, creation *c)
         add_edges(call, c, &ids[0], edges, ends);
     if (followed)
         add_readiness(call, c, &ids[0]);
+    tkr_add_delay(call, &c->input->task, &c->key, &ids[0]);
 }
 
 /* The type is registered before the lock of the identity is taken: whoever holds that waits for nobody's type. */

@@ -227,6 +227,22 @@ static void add_readiness(tkr_call *call, const bulk *b)
     tkr_wake_for_tasks(call, b->keys, b->count);
 }
 
+static void add_delays(tkr_call *call, const bulk *b)
+{
+    size_t n = 0;
+    tasker_uuid *keys = tkr_keep(call, b->count * sizeof *keys), *rows = tkr_keep(call, b->count * sizeof *rows);
+    tasker_time *times = tkr_keep(call, b->count * sizeof *times);
+    for (size_t i = 0; times != NULL && i < b->count; i++) {
+        if (!b->inputs[i].task.has_start_at)
+            continue;
+        keys[n] = b->keys[i];
+        rows[n] = b->transitions[i];
+        times[n++] = b->inputs[i].task.start_at;
+    }
+    if (n > 0)
+        tkr_add_task_create__delay(call, keys, n, rows, n, times, n);
+}
+
 /* ---- the answer ---- */
 
 static tasker_status give_many(tkr_call *call, const bulk *b, bool existed)
@@ -342,6 +358,7 @@ static tasker_status create_planned(tasker_db *db, const void *planned, size_t c
         add_edges(&call, b);
     if (followed)
         add_readiness(&call, b);
+    add_delays(&call, b);
     return tkr_run(&call, finish_create, out);
 }
 

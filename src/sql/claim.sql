@@ -100,6 +100,7 @@ SELECT {c.claim}
            AND ($1 IS NULL OR ns.name = $1)
            AND ($2 IS NULL OR k.claimed_by = $2)
            AND ((($3 OR NOT ($4 OR $5)) AND NOT q.failed AND coalesce(greatest(q.lease_until, q.start_at) < n.now, true)
+                 AND q.named_task_uuid <> ALL (ARRAY(SELECT p.named_task_uuid FROM {tasker_paused_kinds} p))
                  AND (SELECT true FROM {schema}.tasker_step_readiness r
                        WHERE r.task_uuid = q.task_uuid AND r.available_at <= n.now LIMIT 1))
                 OR (($4 OR NOT ($3 OR $5)) AND q.lease_until >= n.now)

@@ -276,6 +276,9 @@ static tasker_status create_queue(tasker_db *db, world *w)
                                       OUT))                                                                            \
     X(task_update, tasker_task_update(db, FLOW(w), INPUT(task, .reason = T(w->name), .tags = some_json), OUT))         \
     X(task_patch, tasker_task_patch_json(db, FLOW(w), &(tasker_task_patch){.merge_context = some_json}, OUT))          \
+    X(task_delay, tasker_task_delay(db, FLOW(w), (tasker_time){0}))                                                    \
+    X(space_pause, tasker_task_namespace_set_paused(db, &w->task_namespace_uuid, false))                               \
+    X(kind_pause, tasker_named_task_set_paused(db, &w->named_task_uuid, false))                                        \
     X(step_create,                                                                                                     \
       tasker_workflow_step_create(db,                                                                                  \
                                   INPUT(workflow_step, .workflow_step_uuid = w->key, .task_uuid = w->flow.task_uuid,   \

@@ -21,8 +21,43 @@ LANGUAGE sql IMMUTABLE
 RETURN (least(greatest(priority, 0), 10) + greatest(age_seconds, 0) / 300)::double precision;
 
 -- ---------------------------------------------------------------------------------------------------------------------
+-- Pausing
+-- ---------------------------------------------------------------------------------------------------------------------
+
+-- Namespaces and named tasks whose tasks are given to nobody. While there are any, tasks are looked for type by type.
+CREATE TABLE {schema}.tasker_paused (
+    task_namespace_uuid uuid,
+    named_task_uuid     uuid,
+
+    CONSTRAINT tasker_paused_namespace_key UNIQUE (task_namespace_uuid),
+    CONSTRAINT tasker_paused_named_task_key UNIQUE (named_task_uuid),
+    CONSTRAINT tasker_paused_one_of_them CHECK (num_nonnulls(task_namespace_uuid, named_task_uuid) = 1),
+    CONSTRAINT tasker_paused_task_namespace_uuid_fkey FOREIGN KEY (task_namespace_uuid)
+        REFERENCES {schema}.tasker_task_namespaces (task_namespace_uuid) ON DELETE CASCADE,
+    CONSTRAINT tasker_paused_named_task_uuid_fkey FOREIGN KEY (named_task_uuid)
+        REFERENCES {schema}.tasker_named_tasks (named_task_uuid) ON DELETE CASCADE
+);
+
+CREATE VIEW {schema}.tasker_paused_kinds AS
+SELECT nt.named_task_uuid
+  FROM {schema}.tasker_paused p
+  JOIN {schema}.tasker_named_tasks nt
+       ON nt.named_task_uuid = p.named_task_uuid OR nt.task_namespace_uuid = p.task_namespace_uuid;
+
+-- ---------------------------------------------------------------------------------------------------------------------
 -- Taking
 -- ---------------------------------------------------------------------------------------------------------------------
+
+-- Those of these types (NULL: of all) that are not paused. Called where some are.
+CREATE FUNCTION {schema}.tasker_without_paused(named_task_uuids uuid[]) RETURNS uuid[]
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT ARRAY(SELECT nt.named_task_uuid
+                   FROM {schema}.tasker_named_tasks nt
+                  WHERE (named_task_uuids IS NULL OR nt.named_task_uuid = ANY (named_task_uuids))
+                    AND nt.named_task_uuid <> ALL (ARRAY(SELECT p.named_task_uuid
+                                                           FROM {schema}.tasker_paused_kinds p)));
+END;
 
 -- Up to wanted tasks, best first. named_task_uuids: of these types, NULL: of any. failed_too: also such as are in error.
 -- tokens: of the claims, as many as are wanted; NULL: random ones.
@@ -59,6 +94,9 @@ DECLARE
     offered integer := 0; -- tokens, one for each task that was locked
     followed text;
 BEGIN
+    IF EXISTS (SELECT FROM {schema}.tasker_paused) THEN
+        named_task_uuids := {schema}.tasker_without_paused(named_task_uuids);
+    END IF;
     LOOP
         IF EXISTS (SELECT FROM {schema}.tasker_task_queue q
                     WHERE q.wake_at < 'infinity' AND q.wake_at <= this_moment

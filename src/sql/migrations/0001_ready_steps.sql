@@ -32,6 +32,9 @@ DECLARE
     taken uuid[] := '{}';
     width integer;
 BEGIN
+    IF EXISTS (SELECT FROM {schema}.tasker_paused) THEN
+        named_task_uuids := {schema}.tasker_without_paused(named_task_uuids);
+    END IF;
     due := ARRAY(SELECT q.task_uuid
                    FROM {schema}.tasker_task_queue q
                   WHERE q.wake_at < 'infinity' AND q.wake_at <= this_moment
