@@ -3,11 +3,11 @@
  * What the upkeep of the ready set costs: each write in a schema that has one, against the same write where it was
  * dropped. Through the library, which says itself what it changes, and by a foreign writer, whom triggers follow.
  *
- *     ready_set [--check] [--reps N] [--sync] [CONNINFO]
+ *     ready_set [--check] [--reps N] [--sync] [--only TEXT] [CONNINFO]
  *
  * Makes a database of its own beside the given one and drops it again. The two sides run by turns, each on work that
  * was prepared for this write alone; medians are compared. synchronous_commit is off unless --sync is given. --check
- * exits with 1 where a ratio is over its limit.
+ * exits with 1 where a ratio is over its limit. --only: the writes that have this in their names.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -36,6 +36,7 @@ static side sides[SIDES];
 static shape pair, diamond, batch, wide, create_10, create_100, create_1000;
 static size_t reps = 100;
 static bool checks, sync_on, failed;
+static const char *only = "";
 
 /* ---- two schemas ---- */
 
@@ -386,12 +387,15 @@ static const char *read_options(int argc, char **argv)
     static const struct option options[] = {{"check", no_argument, NULL, 'c'},
                                             {"sync", no_argument, NULL, 's'},
                                             {"reps", required_argument, NULL, 'r'},
+                                            {"only", required_argument, NULL, 'o'},
                                             {NULL, 0, NULL, 0}};
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         checks = checks || option == 'c';
         sync_on = sync_on || option == 's';
         if (option == 'r')
             reps = strtoul(optarg, NULL, 10);
+        else if (option == 'o')
+            only = optarg;
         else if (option == '?')
             exit(2);
     }
@@ -421,7 +425,8 @@ int main(int argc, char **argv)
         "us, medians of %zu; synchronous_commit %s\n%-34s %9s %9s  ratio  of pairs (quartiles)  of 10th percentiles\n",
         reps, sync_on ? "on" : "off", "", "kept", "without");
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        measure(&kinds[i]);
+        if (strstr(kinds[i].what, only) != NULL)
+            measure(&kinds[i]);
     for (size_t i = 0; i < SIDES; i++) {
         tasker_free(sides[i].wide);
         tasker_db_close(sides[i].db);

@@ -86,9 +86,9 @@ tasker_status tasker_lease_complete(tasker_db *db, const tasker_completion *comp
     }
     if (call.status != TASKER_OK)
         return tkr_abandon(&call);
-    tkr_move_begin_writes(&call);
     m->answer = call.part_count;
-    tkr_add_lease_complete(&call, m->keys, count, m->own, count, m->ids, count, results, count, metadata, count);
+    tkr_add_lease_complete(&call, m->keys, count, m->own, count, m->ids, count, results, count, metadata, count,
+                           tkr_link_has_ready_set(call.db));
     tkr_move_end_writes(&call, m);
     return tkr_move_run(&call, m, NULL);
 }

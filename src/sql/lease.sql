@@ -124,12 +124,13 @@ SELECT {l.lease}
          WHERE s.workflow_step_uuid = $1) l;
 
 -- Fenced by the row that began the attempt: it must be the current one.
--- name: lease_complete writes many moved (workflow_step_uuids uuid[], tokens uuid[], transition_uuids uuid[], results jsonb[], metadata jsonb[])
+-- followed: as workflow_step_apply__followed, without a statement more.
+-- name: lease_complete writes many moved (workflow_step_uuids uuid[], tokens uuid[], transition_uuids uuid[], results jsonb[], metadata jsonb[], followed bool)
 WITH cur AS MATERIALIZED (
     SELECT s.workflow_step_uuid, s.task_uuid, t.workflow_step_transition_uuid, t.sort_key, t.created_at,
            t.metadata ->> 'actor' AS actor,
            i.transition_uuid, i.results, i.metadata
-      FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::jsonb[], $5::jsonb[])
+      FROM set_config('tasker.followed', CASE WHEN $6 THEN 'on' ELSE 'off' END, true), unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::jsonb[], $5::jsonb[])
            AS i (step_uuid, token, transition_uuid, results, metadata)
       JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
       JOIN {schema}.tasker_workflow_step_transitions t

@@ -50,6 +50,16 @@ static void become_available_awake(stage *s)
     end(s->b);
 }
 
+/* The same, where the parents go. */
+static void become_available_by_edge(stage *s)
+{
+    tell(s->a, "SELECT flip(s('e'), 'in_progress'); SELECT flip(s('a'), 'in_progress')");
+    tell(s->a, "BEGIN; DELETE FROM tasker_workflow_step_edges WHERE from_step_uuid = s('a')");
+    send(s, s->b, "SELECT all_asleep()");
+    tell(s->a, "COMMIT");
+    end(s->b);
+}
+
 /* The step's columns by one, its state by the other: together they make it startable. */
 static void halves(stage *s)
 {
@@ -131,7 +141,9 @@ static const struct rule {
     const char *what, *function, *lock, *without;
     void (*schedule)(stage *s);
 } rules[] = {
-    {"who wakes holds the row", "tasker_ready_set_wake", "FOR KEY SHARE OF q", "", become_available_awake},
+    {"who finds the task awake holds its row", "tasker_ready_set_follow_steps", "FOR KEY SHARE", "",
+     become_available_awake},
+    {"who wakes holds it, too", "tasker_ready_set_wake", "FOR KEY SHARE OF q", "", become_available_by_edge},
     {"who puts to sleep locks it whole", "tasker_ready_set_settle", "FOR UPDATE SKIP LOCKED",
      "FOR NO KEY UPDATE SKIP LOCKED", become_available_awake},
     {"a step is locked before it is looked at", "tasker_ready_set_follow_steps", "FOR NO KEY UPDATE", "", halves},

@@ -97,10 +97,13 @@ AS $tasker$
 DECLARE
     finished uuid[];
     reopened uuid[];
+    change integer;
     task_uuids uuid[];
     moments timestamp[];
     more_tasks uuid[];
     more_moments timestamp[];
+    sleeper uuid;
+    until timestamp;
 BEGIN
     -- Together with the children of those that begin or end to be done: nobody holds one and waits for the other.
     PERFORM
@@ -135,17 +138,15 @@ BEGIN
       FROM moved m;
 
     -- Edges are read after the rows of their parents were locked: who adds one locks the parent's row, too.
-    IF finished IS NOT NULL OR reopened IS NOT NULL THEN
+    FOREACH change IN ARRAY ARRAY[-1, 1] LOOP
+        CONTINUE WHEN CASE change WHEN -1 THEN finished ELSE reopened END IS NULL;
         WITH counted AS (
             UPDATE {schema}.tasker_step_readiness r
-               SET remaining_parents = r.remaining_parents + c.change
-              FROM (SELECT d.to_step_uuid, sum(d.change)::integer AS change
-                      FROM (SELECT DISTINCT e.from_step_uuid, e.to_step_uuid, i.change
-                              FROM (SELECT f.step_uuid, -1 AS change FROM unnest(finished) AS f (step_uuid)
-                                     UNION ALL
-                                    SELECT b.step_uuid, 1 FROM unnest(reopened) AS b (step_uuid)) i
-                              JOIN {schema}.tasker_workflow_step_edges e ON e.from_step_uuid = i.step_uuid) d
-                     GROUP BY d.to_step_uuid) c
+               SET remaining_parents = r.remaining_parents + c.parents * change
+              FROM (SELECT e.to_step_uuid, count(DISTINCT e.from_step_uuid)::integer AS parents
+                      FROM {schema}.tasker_workflow_step_edges e
+                     WHERE e.from_step_uuid = ANY (CASE change WHEN -1 THEN finished ELSE reopened END)
+                     GROUP BY e.to_step_uuid) c
              WHERE r.workflow_step_uuid = c.to_step_uuid
             RETURNING r.task_uuid, r.available_at
         )
@@ -155,10 +156,19 @@ BEGIN
          WHERE c.available_at IS NOT NULL;
         task_uuids := task_uuids || more_tasks;
         moments := moments || more_moments;
-    END IF;
+    END LOOP;
 
+    -- Most often all are of one task, which is awake: then the lock that tasker_ready_set_wake begins with is all.
     IF task_uuids IS NOT NULL THEN
-        PERFORM {schema}.tasker_ready_set_wake(task_uuids, moments);
+        IF task_uuids[1] = ALL (task_uuids) THEN
+            SELECT q.task_uuid, q.wake_at INTO sleeper, until
+              FROM {schema}.tasker_task_queue q
+             WHERE q.task_uuid = task_uuids[1]
+               FOR KEY SHARE;
+        END IF;
+        IF sleeper IS NULL OR until IS NOT NULL THEN
+            PERFORM {schema}.tasker_ready_set_wake(task_uuids, moments);
+        END IF;
     END IF;
 END
 $tasker$;
