@@ -31,3 +31,4 @@ int64_t count_stamped(const side *s);
 
 /* Pages of shared memory that one claim looks at, in a session that has claimed before. */
 double buffers_of_claim(const side *s);
+double buffers_of_plain(const side *s);

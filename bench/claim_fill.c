@@ -126,14 +126,12 @@ static double number_after(const PGresult *plan, const char *name)
     die("buffers", "not told");
 }
 
-double buffers_of_claim(const side *s)
+static double buffers_of(const side *s, const char *sql)
 {
     double buffers = 0;
     for (int i = 0; i < 10; i++) {
         tell(s->plain, "BEGIN");
-        PGresult *plan = PQexec(
-            s->plain, "EXPLAIN (ANALYZE, BUFFERS) SELECT * FROM tasker_claim_tasks('bench', 1, NULL, NULL, false,"
-                      " false, clock_timestamp() AT TIME ZONE 'UTC', NULL, NULL, NULL)");
+        PGresult *plan = PQexec(s->plain, sql);
         if (PQresultStatus(plan) != PGRES_TUPLES_OK)
             die("explain", PQerrorMessage(s->plain));
         buffers = number_after(plan, "hit=") + number_after(plan, "read=");
@@ -141,4 +139,15 @@ double buffers_of_claim(const side *s)
         tell(s->plain, "ROLLBACK");
     }
     return buffers;
+}
+
+double buffers_of_claim(const side *s)
+{
+    return buffers_of(s, "EXPLAIN (ANALYZE, BUFFERS) SELECT * FROM tasker_claim_tasks('bench', 1, NULL, NULL, false,"
+                         " false, clock_timestamp() AT TIME ZONE 'UTC', NULL, NULL, NULL)");
+}
+
+double buffers_of_plain(const side *s)
+{
+    return buffers_of(s, "EXPLAIN (ANALYZE, BUFFERS) EXECUTE one");
 }
