@@ -17,7 +17,8 @@
 #include "run_workflow/resume.h"
 #include "run_workflow/say.h"
 
-enum { AUTO_SECONDS = 4 };
+/* Orchestrators have a task for a moment only; if one dies with it, the next may soon take it. */
+enum { AUTO_SECONDS = 4, CLAIM_SECONDS = 5 };
 
 static bool is_bad_input(tasker_status status)
 {
@@ -29,7 +30,9 @@ static tasker_status create_task(struct link *link, const struct plan *plan, tas
 {
     tasker_workflow_input input = {
         .definition = &plan->definition,
-        .task = {.context = plan->context, .initiator = TASKER_TEXT("run_workflow")},
+        .task = {.context = plan->context,
+                 .initiator = TASKER_TEXT("run_workflow"),
+                 TASKER_SET(claim_timeout_seconds, CLAIM_SECONDS)},
     };
     const tasker_workflow_ids *ids = NULL;
     tasker_status status = tasker_uuid_generate(&input.task.task_uuid);
@@ -177,10 +180,34 @@ static bool conclude(struct run *run, int *exit_status)
     return true;
 }
 
+/* Tasks for orchestrators and workers. */
+static int create_tasks(const struct options *options, const struct plan *plan)
+{
+    struct link link;
+    tasker_status status = TASKER_OK;
+    char text[TASKER_UUID_TEXT_SIZE];
+    int exit_status = EXIT_INCOMPLETE;
+    bool open = link_open(options, &link, &exit_status);
+    for (int32_t i = 0; open && i < options->create && status == TASKER_OK; i++) {
+        tasker_uuid task_uuid;
+        status = create_task(&link, plan, &task_uuid);
+        if (status == TASKER_OK)
+            printf("task %s\n", tasker_uuid_format(&task_uuid, text));
+    }
+    if (open && status != TASKER_OK)
+        link_say(&link, "creating the task", status);
+    if (open)
+        exit_status = status == TASKER_OK ? 0 : is_bad_input(status) ? EXIT_BAD_INPUT : EXIT_INCOMPLETE;
+    link_close(&link);
+    return exit_status;
+}
+
 static int run_plan(const struct options *options, const struct plan *plan)
 {
     struct run run = {.options = options};
     int exit_status = EXIT_INCOMPLETE;
+    if (options->create > 0)
+        return create_tasks(options, plan);
     if (link_open(options, &run.link, &exit_status) && prepare(&run, plan, &exit_status)) {
         bool driven = go(&run, plan, &exit_status);
         if (!conclude(&run, &exit_status) || !driven)

@@ -26,6 +26,7 @@ static const char usage[] =
     "      --seed S           decides which attempts fail; default: 1\n"
     "      --retry-limit N    the largest number of starts of each step, instead of the file's\n"
     "      --context JSON     the task's context, an object, instead of the file's\n"
+    "      --create N         create N tasks, print them, and leave their work to others\n"
     "      --resume UUID      go on with this task after its run died: what was in progress is started again\n"
     "      --join UUID        work on this task beside others who may do the same\n"
     "      --dot FILE         draw the steps and their states\n"
@@ -36,7 +37,7 @@ static const char usage[] =
     "\n"
     "Exit status: 0 the task is complete and the invariants of its rows hold, 1 not so, 2 bad usage or bad input.\n";
 
-enum { SCHEMA = 256, SPEED, FAIL_RATE, SEED, RETRY_LIMIT, CONTEXT, RESUME, JOIN, DOT, SVG, OUT };
+enum { SCHEMA = 256, SPEED, FAIL_RATE, SEED, RETRY_LIMIT, CONTEXT, CREATE, RESUME, JOIN, DOT, SVG, OUT };
 
 static const struct option known[] = {
     {"workflow", required_argument, NULL, 'w'},
@@ -48,6 +49,7 @@ static const struct option known[] = {
     {"seed", required_argument, NULL, SEED},
     {"retry-limit", required_argument, NULL, RETRY_LIMIT},
     {"context", required_argument, NULL, CONTEXT},
+    {"create", required_argument, NULL, CREATE},
     {"resume", required_argument, NULL, RESUME},
     {"join", required_argument, NULL, JOIN},
     {"dot", required_argument, NULL, DOT},
@@ -172,6 +174,8 @@ static bool take_option(int option, const char *value, struct options *out)
     case RETRY_LIMIT:
         out->has_retry_limit = true;
         return read_integer("retry-limit", value, 0, INT32_MAX, &out->retry_limit);
+    case CREATE:
+        return read_integer("create", value, 1, 1000000, &out->create);
     case RESUME:
         out->resume = true;
         return read_task("resume", value, &out->task_uuid);
@@ -211,8 +215,8 @@ bool options_read(int argc, char **argv, struct options *out)
         say("which workflow? Try --help.");
         return false;
     }
-    if (out->resume && out->join) {
-        say("--resume and --join exclude each other");
+    if (out->resume + out->join + (out->create > 0) > 1) {
+        say("--create, --resume and --join exclude each other");
         return false;
     }
     return true;

@@ -19,8 +19,9 @@ struct options {
     uint64_t seed;
     bool has_retry_limit;
     int32_t retry_limit;
-    bool resume; /* task_uuid is the task of a dead run */
-    bool join;   /* task_uuid is a task that others may be working on */
+    int32_t create; /* so many tasks, and no more; 0: one, which is run */
+    bool resume;    /* task_uuid is the task of a dead run */
+    bool join;      /* task_uuid is a task that others may be working on */
     tasker_uuid task_uuid;
     bool quiet;
     bool help; /* was asked for and has been printed */

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 import tap
 
@@ -58,8 +59,8 @@ def run(*arguments):
     return call(WORK / "run_workflow", *arguments)
 
 
-def start(*arguments):
-    return subprocess.Popen([str(word) for word in (WORK / "run_workflow", *arguments)], env=ENV, text=True,
+def start(*arguments, program="run_workflow"):
+    return subprocess.Popen([str(word) for word in (WORK / program, *arguments)], env=ENV, text=True,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
@@ -107,7 +108,7 @@ def programs_compile_against_the_installed_library():
     build = WORK / "build"
     must("meson", "setup", build, ROOT, "--prefix=%s" % PREFIX, "--libdir=lib", "-Dtests=disabled")
     must("meson", "install", "-C", build)
-    for name in ("connect", "create_task", "inspect", "schema"):
+    for name in ("connect", "create_task", "inspect", "orchestrator", "schema", "worker"):
         compile_program(name)
     if call("pkg-config", "--exists", "jansson").returncode != 0:
         return tap.missing("libjansson-dev")
@@ -258,6 +259,63 @@ def two_processes_share_a_task():
     return wrong
 
 
+NAMESPACES = ["fulfillment", "payments", "data_pipeline_rs"]
+
+
+def serve(program):
+    """Starts one and waits until it is ready."""
+    options = {"orchestrator": ["--sweep", "1"],
+               "worker": ["--threads", "3", "--seconds", "0.03", "--fail-rate", "0.1", "--lease", "2"]}[program]
+    process = start(*options, *NAMESPACES, program=program)
+    if process.stdout.readline() == "":
+        raise RuntimeError("%s: %s" % (program, process.communicate()[1]))
+    return process
+
+
+def wait_until(query, value, seconds):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if sql(query) == value:
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def orchestrators_and_workers_finish_everything():
+    """Two and three of them; one of each is killed half way, and starts again."""
+    ready()
+    wrong = []
+    running = [serve(program) for program in ("orchestrator", "orchestrator", "worker", "worker", "worker")]
+    tasks = []
+    try:
+        for path in WORKFLOWS:
+            created = must(WORK / "run_workflow", path, "--create", "10", "--retry-limit", "20")
+            tasks += re.findall(r"^task (\S+)$", created, re.M)
+        ours = "FROM tasker_tasks WHERE task_uuid IN (%s)" % ", ".join("'%s'" % task for task in tasks)
+        if not wait_until("SELECT count(*) >= 3 %s AND complete" % ours, "t", PATIENCE):
+            return ["nothing gets done"]
+        for number, program in ((0, "orchestrator"), (2, "worker")):
+            running[number].kill()
+            running[number].communicate()
+            running[number] = serve(program)
+        if not wait_until("SELECT count(*) %s AND complete" % ours, str(len(tasks)), PATIENCE):
+            wrong.append("%s of %d tasks are complete" % (sql("SELECT count(*) %s AND complete" % ours), len(tasks)))
+    finally:
+        for process in running:
+            process.terminate()
+        for process in running:
+            output, errors = process.communicate(timeout=PATIENCE)
+            if process.returncode != 0 or errors != "":
+                wrong.append("%s: %d\n%s%s" % (process.args[0], process.returncode, output, errors))
+    for task in tasks:
+        wrong += completed_once(task)
+    wrong += ["violated: " + line for line in
+              must("psql", "-XAtqf", ROOT / "tests/db/support/invariants.sql").splitlines() if not line.endswith("|0")]
+    waiting = sql("SELECT sum(queue_length) FROM tasker_queue.metrics_all()")
+    return wrong + ([] if len(tasks) == 30 else ["%d tasks" % len(tasks)]) + \
+        ([] if waiting == "0" else ["%s messages are left" % waiting])
+
+
 def own_form(*steps, **more):
     return json.dumps(dict({"name": "x", "steps": list(steps)}, **more))
 
@@ -323,13 +381,16 @@ def bad_usage_is_refused():
         (2, "--workers", good, "--workers", "0"), (2, "--speed", good, "--speed", "fast"),
         (2, "--fail-rate", good, "--fail-rate", "1.5"), (2, "--retry-limit", good, "--retry-limit", "-1"),
         (2, "--seed", good, "--seed", "x"), (2, "--resume", good, "--resume", "1234"),
-        (2, "--context", good, "--context", "{"),
+        (2, "--context", good, "--context", "{"), (2, "--create", good, "--create", "0"),
         (2, nil, good, "--resume", nil), (2, "--join", good, "--join", nil, "--resume", nil),
         (2, "cannot open", good, "--conninfo", "hostt=x"), (1, "cannot open", good, "--conninfo", "host=/nonexistent"),
         (1, "schema", good, "--schema", "nowhere"),
     ]
     return [told(done, *arguments) for status, culprit, *arguments in cases for done in [run(*arguments)]
-            if done.returncode != status or culprit not in done.stderr or done.stdout != ""]
+            if done.returncode != status or culprit not in done.stderr or done.stdout != ""] + \
+        [told(done, *words) for words in (["orchestrator"], ["worker"], ["worker", "--threads", "0", "x"],
+                                          ["orchestrator", "--sweep", "x", "x"], ["worker", "--what", "x"])
+         for done in [call(WORK / words[0], *words[1:])] if done.returncode != 2 or "usage" not in done.stderr]
 
 
 def programs_of_the_readme_run():
@@ -364,8 +425,8 @@ def other_schema_versions_are_refused():
 CHECKS = [programs_compile_against_the_installed_library, schema_installs_in_a_new_database, small_programs_run,
           inspect_shows_the_database_and_a_task, shipped_workflows_complete, shipped_workflows_complete_with_failures,
           a_permanent_failure_is_told, a_trace_in_wfformat_completes, killed_run_is_resumed,
-          two_processes_share_a_task, bad_files_are_refused, bad_usage_is_refused, programs_of_the_readme_run,
-          other_schema_versions_are_refused]
+          two_processes_share_a_task, orchestrators_and_workers_finish_everything, bad_files_are_refused,
+          bad_usage_is_refused, programs_of_the_readme_run, other_schema_versions_are_refused]
 
 
 def guarded(check):
