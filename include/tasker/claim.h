@@ -21,6 +21,8 @@
  * meanwhile, may have to wait so long. tasker_claim_release of the handle itself ends that at once, and so does a
  * rollback. Tasks come back by themselves when a claim has run out or a backoff has ended: where that are very many at
  * once, a call takes in the 200 whose time was over first, and chooses among them and those that wait already.
+ * Very many tasks that look as if they had something to do and have nothing are worked off for a second by each call,
+ * which may give fewer tasks than there are, or none, while that goes on (docs/claims.md).
  *
  * All need a ready set (a schema that tasker_schema_install made or tasker_schema_adopt adopted), else UNSUPPORTED.
  */

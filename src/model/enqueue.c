@@ -148,6 +148,7 @@ static void add_claim_enqueue(tkr_call *call, tkr_keeping *k, const tasker_enque
 {
     tkr_add_task_apply__lock(call, k->tasks, k->count);
     tkr_add_workflow_step_apply__followed(call);
+    tkr_add_claim_enqueue__begin(call, k->tasks, k->count, k->tokens, k->count);
     tkr_add_claim_enqueue__start(call, k->tasks, k->count, k->tokens, k->count, ids, k->count, (tasker_text){0});
     k->answer = call->part_count;
     if (o->without_message)

@@ -80,6 +80,8 @@ static void add_flush(tkr_call *call, taking *t)
     if (!t->options->without_queue && tkr_link_has_ready_set(call->db))
         tkr_add_lease_take__set_aside(call);
     tkr_move_begin_writes(call);
+    if (t->options->without_queue)
+        tkr_add_lease_take__begin(call);
     tkr_add_lease_take__start_tasks(call, sources, source_count, t->options->worker);
     tkr_add_lease_take(call, t->options->worker, tkr_lease_seconds(t->options->lease_seconds));
     if (tkr_link_has_ready_set(call->db))

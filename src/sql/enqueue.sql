@@ -187,6 +187,27 @@ SELECT r.workflow_step_uuid
   JOIN {schema}.tasker_step_readiness r ON r.task_uuid = held.task_uuid
  WHERE r.available_at <= clock_timestamp() AT TIME ZONE 'UTC'
 
+-- First rows of histories, where other writers left them out.
+-- name: claim_enqueue__begin writes none (task_uuids uuid[], tokens uuid[])
+WITH {held}, begun AS (
+    INSERT INTO {schema}.tasker_task_transitions (task_uuid, to_state, sort_key, most_recent, created_at, updated_at)
+    SELECT held.task_uuid, 'pending', 1, true, n.now, n.now
+      FROM held
+     CROSS JOIN (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) n
+     WHERE (SELECT true FROM {schema}.tasker_task_transitions t WHERE t.task_uuid = held.task_uuid LIMIT 1) IS NULL
+     ORDER BY held.task_uuid
+    ON CONFLICT (task_uuid, most_recent) WHERE most_recent DO NOTHING
+)
+INSERT INTO {schema}.tasker_workflow_step_transitions
+       (workflow_step_uuid, to_state, sort_key, most_recent, created_at, updated_at)
+SELECT r.workflow_step_uuid, 'pending', 1, true, n.now, n.now
+  FROM ({held_steps}) r
+ CROSS JOIN (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) n
+ WHERE (SELECT true FROM {schema}.tasker_workflow_step_transitions t
+         WHERE t.workflow_step_uuid = r.workflow_step_uuid LIMIT 1) IS NULL
+ ORDER BY r.workflow_step_uuid
+ON CONFLICT (workflow_step_uuid, most_recent) WHERE most_recent DO NOTHING;
+
 -- name: claim_enqueue__start writes none (task_uuids uuid[], tokens uuid[], transition_uuids uuid[], actor text?)
 WITH {held}, cur AS MATERIALIZED (
     SELECT k.task_uuid, t.task_transition_uuid, t.sort_key, t.created_at

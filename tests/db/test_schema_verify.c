@@ -26,7 +26,7 @@ static const change changes[] = {
      "character varying(128)", "character varying(64)"},
     {"ALTER TABLE tasker_tasks ALTER identity_hash DROP NOT NULL", TASKER_SEVERITY_DAMAGE,
      "column tasker_tasks.identity_hash", "character varying(128) NOT NULL", "character varying(128)"},
-    {"ALTER TABLE tasker_tasks DROP claim_id", TASKER_SEVERITY_DAMAGE, "column tasker_tasks.claim_id",
+    {"ALTER TABLE tasker_tasks DROP reference_id", TASKER_SEVERITY_DAMAGE, "column tasker_tasks.reference_id",
      "character varying", NULL},
     {"ALTER TABLE tasker_tasks ALTER priority SET DEFAULT 5", TASKER_SEVERITY_DAMAGE, "column tasker_tasks.priority",
      "integer NOT NULL DEFAULT 0", "integer NOT NULL DEFAULT 5"},

@@ -84,11 +84,19 @@ END;
 -- Claims of tasks
 -- ---------------------------------------------------------------------------------------------------------------------
 
--- How long a task has waited, in seconds. Infinite times cannot be subtracted before PostgreSQL 17.
+-- From one moment to another, in seconds. Infinite times cannot be subtracted before PostgreSQL 17, and far ones not at
+-- all: one such row must not break a query for all others.
+CREATE FUNCTION {schema}.tasker_seconds_between(began timestamp, ended timestamp) RETURNS numeric
+LANGUAGE sql IMMUTABLE
+RETURN CASE WHEN isfinite(began) AND isfinite(ended) THEN extract(epoch FROM ended) - extract(epoch FROM began)
+            WHEN began = ended THEN 0
+            WHEN ended > began THEN 1e13 -- beyond all that have an end
+            WHEN ended < began THEN -1e13 END;
+
+-- How long a task has waited, in seconds.
 CREATE FUNCTION {schema}.tasker_task_age(created_at timestamp, this_moment timestamp) RETURNS numeric
 LANGUAGE sql IMMUTABLE
-RETURN CASE WHEN isfinite(created_at) THEN extract(epoch FROM this_moment - created_at)
-            WHEN created_at > this_moment THEN -1e13 ELSE 1e13 END; -- beyond all that have an end
+RETURN {schema}.tasker_seconds_between(created_at, this_moment);
 
 -- Ageing: a task's priority grows with the time it has waited, the faster the lower it is; from ten minutes on, all of
 -- 0 to 4 are equal. The one place where that is written down. A task from the future has not waited at all.
@@ -114,7 +122,9 @@ SELECT k.task_uuid,
        round(a.age_seconds / 3600, 2)::double precision AS age_hours,
        {schema}.tasker_computed_priority(k.priority, a.age_seconds) AS computed_priority,
        CASE WHEN k.claimed_at IS NULL THEN 'available' ELSE 'stale_claim' END AS claim_status,
-       round(extract(epoch FROM (now() AT TIME ZONE 'UTC') - k.claimed_at))::integer AS claimed_duration_seconds
+       CASE WHEN k.claimed_at IS NOT NULL
+            THEN round(least(greatest({schema}.tasker_seconds_between(k.claimed_at::timestamp, now() AT TIME ZONE 'UTC'),
+                                      -2147483648), 2147483647))::integer END AS claimed_duration_seconds
   FROM {schema}.tasker_tasks k
   JOIN {schema}.tasker_task_availability v ON v.task_uuid = k.task_uuid
   JOIN {schema}.tasker_named_tasks nt ON nt.named_task_uuid = k.named_task_uuid
@@ -429,9 +439,9 @@ BEGIN ATOMIC
                count(s.workflow_step_uuid) AS steps,
                count(*) FILTER (WHERE t.to_state = 'complete') AS complete,
                count(*) FILTER (WHERE t.to_state = 'error') AS error,
-               sum(extract(epoch FROM t.created_at - k.created_at)) FILTER (WHERE t.to_state = 'complete')
+               sum({schema}.tasker_seconds_between(k.created_at::timestamp, t.created_at::timestamp)) FILTER (WHERE t.to_state = 'complete')
                    AS since_task,
-               sum(extract(epoch FROM t.created_at - s.created_at)) FILTER (WHERE t.to_state = 'complete')
+               sum({schema}.tasker_seconds_between(s.created_at::timestamp, t.created_at::timestamp)) FILTER (WHERE t.to_state = 'complete')
                    AS since_step
           FROM span
           JOIN {schema}.tasker_tasks k ON k.created_at > least(span.since, span.hour_ago)
@@ -479,7 +489,7 @@ RETURNS TABLE (workflow_step_uuid uuid, task_uuid uuid, step_name varchar, task_
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT s.workflow_step_uuid, s.task_uuid, np.name, nt.name, ns.name, nt.version,
-           round(extract(epoch FROM t.created_at - s.created_at), 3), s.attempts, s.created_at, t.created_at,
+           round({schema}.tasker_seconds_between(s.created_at::timestamp, t.created_at::timestamp), 3), s.attempts, s.created_at, t.created_at,
            s.retryable, t.to_state
       FROM {schema}.tasker_workflow_steps s
       JOIN {schema}.tasker_workflow_step_transitions t
@@ -493,7 +503,7 @@ BEGIN ATOMIC
        AND (namespace_filter IS NULL OR ns.name = namespace_filter)
        AND (task_name_filter IS NULL OR nt.name = task_name_filter)
        AND (version_filter IS NULL OR nt.version = version_filter)
-     ORDER BY t.created_at - s.created_at DESC, s.workflow_step_uuid
+     ORDER BY {schema}.tasker_seconds_between(s.created_at::timestamp, t.created_at::timestamp) DESC, s.workflow_step_uuid
      LIMIT limit_count;
 END;
 
@@ -507,7 +517,7 @@ RETURNS TABLE (task_uuid uuid, task_name varchar, namespace_name varchar, versio
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT k.task_uuid, nt.name, ns.name, nt.version,
-           round(extract(epoch FROM c.completed_at - k.created_at), 3), c.step_count, c.completed_steps,
+           round({schema}.tasker_seconds_between(k.created_at::timestamp, c.completed_at::timestamp), 3), c.step_count, c.completed_steps,
            c.error_steps, k.created_at, c.completed_at, k.initiator, k.source_system
       FROM (SELECT o.task_uuid, count(*) AS step_count,
                    count(*) FILTER (WHERE t.to_state = 'complete') AS completed_steps,
@@ -526,6 +536,6 @@ BEGIN ATOMIC
        AND (namespace_filter IS NULL OR ns.name = namespace_filter)
        AND (task_name_filter IS NULL OR nt.name = task_name_filter)
        AND (version_filter IS NULL OR nt.version = version_filter)
-     ORDER BY c.completed_at - k.created_at DESC, k.task_uuid
+     ORDER BY {schema}.tasker_seconds_between(k.created_at::timestamp, c.completed_at::timestamp) DESC, k.task_uuid
      LIMIT limit_count;
 END;

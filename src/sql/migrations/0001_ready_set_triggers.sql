@@ -308,3 +308,17 @@ CREATE TRIGGER tasker_ready_set_truncated
 CREATE TRIGGER tasker_ready_set_truncated
     AFTER TRUNCATE ON {schema}.tasker_workflow_step_edges
     FOR EACH STATEMENT EXECUTE FUNCTION {schema}.tasker_ready_set_truncated();
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- Rights
+-- ---------------------------------------------------------------------------------------------------------------------
+
+-- Triggers need none of those who fire them. Whoever may call them, or put them on tables of his own, could make the
+-- ready set untrue; what is left to everybody only makes it say what the tables say.
+REVOKE ALL ON FUNCTION
+    {schema}.tasker_ready_set_tasks(), {schema}.tasker_ready_set_task_transitions(), {schema}.tasker_ready_set_steps(),
+    {schema}.tasker_ready_set_step_transitions(), {schema}.tasker_ready_set_edges(),
+    {schema}.tasker_ready_set_truncated(), {schema}.tasker_ready_set_follow_edges(uuid[], uuid[], boolean),
+    {schema}.tasker_ready_set_follow_new_steps(uuid[]), {schema}.tasker_ready_set_wake(uuid[], timestamp[]),
+    {schema}.tasker_ready_set_recompute(uuid[])
+    FROM PUBLIC;

@@ -10,7 +10,7 @@
 -- Locks go in the usual order and wait for nobody: tasks that have not begun, since their start is written with that of
 -- the step, then steps. One round looks at the best tasks that no round before has seen; those that have nothing to do
 -- are put to sleep, as in a claim. A round is twice as wide as the one before, so that few of them get past many tasks
--- whose steps all are in other hands.
+-- whose steps all are in other hands. After a second the call ends with what it has, as a claim does.
 CREATE FUNCTION {schema}.tasker_ready_steps(wanted integer, named_task_uuids uuid[], monotone boolean,
                                             this_moment timestamp) RETURNS SETOF uuid
 LANGUAGE plpgsql VOLATILE
@@ -24,11 +24,13 @@ SET enable_mergejoin = off
 AS $tasker$
 #variable_conflict use_variable
 DECLARE
+    began CONSTANT timestamptz := clock_timestamp();
     due uuid[];
     heads uuid[];
     able uuid[];
     steps uuid[];
-    seen uuid[] := '{}';
+    ends uuid[] := '{}';
+    seen integer := 0;
     taken uuid[] := '{}';
     width integer;
 BEGIN
@@ -46,45 +48,11 @@ BEGIN
     END IF;
 
     WHILE cardinality(taken) < wanted LOOP
-        width := greatest(wanted - cardinality(taken), cardinality(seen), 10);
-        heads := ARRAY(
-            SELECT h.task_uuid
-              FROM (SELECT DISTINCT p.priority FROM {schema}.tasker_task_queue_priorities p) c
-             CROSS JOIN LATERAL (
-                   SELECT q.task_uuid, q.priority, q.created_at
-                     FROM {schema}.tasker_task_queue q
-                    WHERE named_task_uuids IS NULL
-                      AND NOT q.failed AND q.priority = c.priority AND q.wake_at IS NULL
-                      AND q.task_uuid <> ALL (seen)
-                    ORDER BY q.created_at, q.task_uuid
-                    LIMIT width) h
-             CROSS JOIN LATERAL (SELECT {schema}.tasker_task_age(h.created_at, this_moment) AS age) g
-             ORDER BY CASE WHEN monotone THEN {schema}.tasker_monotone_priority(h.priority, g.age)
-                           ELSE {schema}.tasker_computed_priority(h.priority, g.age) END DESC,
-                      CASE WHEN monotone THEN h.priority END DESC, h.created_at, h.task_uuid
-             LIMIT width);
-        IF named_task_uuids IS NOT NULL THEN
-            heads := ARRAY(
-                SELECT h.task_uuid
-                  FROM (SELECT DISTINCT p.priority, t.named_task_uuid
-                          FROM {schema}.tasker_task_queue_priorities p
-                         CROSS JOIN unnest(named_task_uuids) AS t (named_task_uuid)) c
-                 CROSS JOIN LATERAL (
-                       SELECT q.task_uuid, q.priority, q.created_at
-                         FROM {schema}.tasker_task_queue q
-                        WHERE q.named_task_uuid = c.named_task_uuid
-                          AND NOT q.failed AND q.priority = c.priority AND q.wake_at IS NULL
-                          AND q.task_uuid <> ALL (seen)
-                        ORDER BY q.created_at, q.task_uuid
-                        LIMIT width) h
-                 CROSS JOIN LATERAL (SELECT {schema}.tasker_task_age(h.created_at, this_moment) AS age) g
-                 ORDER BY CASE WHEN monotone THEN {schema}.tasker_monotone_priority(h.priority, g.age)
-                               ELSE {schema}.tasker_computed_priority(h.priority, g.age) END DESC,
-                          CASE WHEN monotone THEN h.priority END DESC, h.created_at, h.task_uuid
-                 LIMIT width);
-        END IF;
+        width := least(greatest(wanted - cardinality(taken), seen, 10), 5000);
+        heads := {schema}.tasker_awake_tasks(width, ends, named_task_uuids, false, monotone, this_moment, NULL, NULL);
         EXIT WHEN heads = '{}';
-        seen := seen || heads;
+        seen := seen + cardinality(heads);
+        ends := {schema}.tasker_last_of_each_priority(ends || heads, named_task_uuids IS NOT NULL);
 
         able := ARRAY(SELECT q.task_uuid
                         FROM unnest(heads) WITH ORDINALITY AS i (task_uuid, n)
@@ -123,6 +91,7 @@ BEGIN
                                 WHERE t.task_uuid = i.task_uuid AND t.most_recent)
                         LIMIT wanted - cardinality(taken));
         taken := taken || steps;
+        EXIT WHEN clock_timestamp() > began + interval '1 second';
     END LOOP;
     RETURN QUERY SELECT i.step_uuid FROM unnest(taken) AS i (step_uuid);
 END

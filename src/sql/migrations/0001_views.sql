@@ -42,13 +42,17 @@ SELECT s.workflow_step_uuid,
  CROSS JOIN LATERAL (
        SELECT least(power(2, least(greatest(coalesce(s.attempts, 1), -30), 5)), 30) AS seconds) b
  CROSS JOIN LATERAL (
-       SELECT greatest(s.last_attempted_at + s.backoff_request_seconds * interval '1 second',
+       SELECT greatest(CASE WHEN s.last_attempted_at BETWEEN '4600-01-01 BC' AND '294200-01-01'
+                            THEN s.last_attempted_at + s.backoff_request_seconds * interval '1 second'
+                            WHEN s.backoff_request_seconds IS NOT NULL THEN s.last_attempted_at END,
                        CASE WHEN s.attempts = 0 AND c.state = 'pending' AND c.last_failure_at IS NOT NULL AND (
                                  SELECT t.metadata ->> 'event'
                                    FROM {schema}.tasker_workflow_step_transitions t
                                   WHERE t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent)
                                  IN ('reset', 'retry') THEN NULL
-                            ELSE c.last_failure_at + b.seconds * interval '1 second' END)::timestamp AS next_retry_at
+                            WHEN c.last_failure_at BETWEEN '4600-01-01 BC' AND '294200-01-01'
+                            THEN c.last_failure_at + b.seconds * interval '1 second'
+                            ELSE c.last_failure_at END)::timestamp AS next_retry_at
        ) w;
 
 
@@ -171,7 +175,9 @@ SELECT k.task_uuid,
        k.created_at,
        k.complete OR c.state IN ('complete', 'cancelled', 'resolved_manually') AS over,
        c.state = 'error' AS failed,
-       (k.claimed_at + k.claim_timeout_seconds * interval '1 second')::timestamp AS lease_until
+       (CASE WHEN k.claimed_at BETWEEN '4600-01-01 BC' AND '294200-01-01'
+             THEN k.claimed_at + k.claim_timeout_seconds * interval '1 second'
+             ELSE k.claimed_at END)::timestamp AS lease_until
   FROM {schema}.tasker_tasks k
  CROSS JOIN LATERAL (
        SELECT coalesce((SELECT t.to_state
