@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/claim_keep.h"
+#include <stdlib.h>
+#include <string.h>
 #include "model/wake.h"
 #include "statements.h"
 #include "tasker/uuid.h"
@@ -41,6 +43,24 @@ static void settle(tkr_call *call)
             k->outcomes[i].status = call->status;
 }
 
+static int by_task(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(tasker_uuid));
+}
+
+size_t tkr_keeping_find(const tkr_keeping *k, const tasker_uuid *task_uuid)
+{
+    size_t low = 0, high = k->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (memcmp(&k->by_task[middle].task_uuid, task_uuid, sizeof *task_uuid) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 tkr_keeping *tkr_keeping_begin(tkr_call *call, const tasker_claim *const *claims, size_t count,
                                tasker_outcome *outcomes)
 {
@@ -55,6 +75,7 @@ tkr_keeping *tkr_keeping_begin(tkr_call *call, const tasker_claim *const *claims
     tkr_keeping *k = tkr_keep(call, sizeof *k);
     tasker_uuid *ids = tkr_keep(call, 2 * count * sizeof *ids);
     bool *kept = tkr_keep(call, count * sizeof *kept);
+    tkr_kept_task *sorted = tkr_keep(call, count * sizeof *sorted);
     tasker_outcome *mine = outcomes != NULL ? outcomes : tkr_keep(call, count * sizeof *mine);
     for (size_t i = 0; call->status == TASKER_OK && i < count; i++) {
         if (claims[i] == NULL) {
@@ -68,9 +89,13 @@ tkr_keeping *tkr_keeping_begin(tkr_call *call, const tasker_claim *const *claims
     }
     if (call->status != TASKER_OK)
         return NULL;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         mine[i] = (tasker_outcome){.status = TASKER_AGAIN};
-    *k = (tkr_keeping){.count = count, .tasks = ids, .tokens = ids + count, .kept = kept, .outcomes = mine};
+        sorted[i] = (tkr_kept_task){ids[i], i};
+    }
+    qsort(sorted, count, sizeof *sorted, by_task);
+    *k = (tkr_keeping){
+        .count = count, .tasks = ids, .tokens = ids + count, .by_task = sorted, .kept = kept, .outcomes = mine};
     call->state = k;
     call->settled = settle;
     return k;
@@ -120,9 +145,12 @@ tasker_status tkr_keeping_read(tkr_call *call, tkr_keeping *k)
         tasker_status status = tkr_read_row(call, k->answer, row, &kept);
         if (status != TASKER_OK)
             return status;
-        for (size_t i = 0; i < k->count; i++)
-            k->kept[i] = k->kept[i] || (tasker_uuid_equal(&k->tasks[i], &kept.task_uuid) &&
-                                        tasker_uuid_equal(&k->tokens[i], &kept.token));
+        for (size_t n = tkr_keeping_find(k, &kept.task_uuid); n < k->count; n++) {
+            size_t i = k->by_task[n].index;
+            if (!tasker_uuid_equal(&k->tasks[i], &kept.task_uuid))
+                break;
+            k->kept[i] = k->kept[i] || tasker_uuid_equal(&k->tokens[i], &kept.token);
+        }
     }
     if (rows == 0)
         tkr_nothing_written(call);

@@ -124,8 +124,11 @@ static tasker_status finish_claim(tkr_call *call)
         tasker_status status = tkr_read_row(call, k->answer, row, &step);
         if (status != TASKER_OK)
             return status;
-        for (size_t i = 0; i < k->count; i++)
-            moved[i] += tasker_uuid_equal(&k->tasks[i], &step.task_uuid);
+        for (size_t n = tkr_keeping_find(k, &step.task_uuid); n < k->count; n++) {
+            if (!tasker_uuid_equal(&k->by_task[n].task_uuid, &step.task_uuid))
+                break;
+            moved[k->by_task[n].index]++;
+        }
     }
     tasker_status status = tkr_move_note(call, &own->told);
     if (status == TASKER_OK)
