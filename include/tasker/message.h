@@ -2,7 +2,7 @@
 /*
  * The messages that orchestrators and workers of tasker-core send each other through queues, as structs. Reading is
  * strict about what it knows and indifferent to the rest; docs/messages.md shows the three shapes and what may be
- * missing. Pure; may be called from any thread.
+ * missing. Pure, but for the last; may be called from any thread.
  *
  * Reading: body is JSON as tasker_json_check takes it under the largest limits. Keys that are not listed, at any level,
  * are ignored. INVALID_ARGUMENT: the body is absent, no JSON or no object; a key that must be there is missing; a value
@@ -22,6 +22,7 @@
 #ifndef TASKER_MESSAGE_H
 #define TASKER_MESSAGE_H
 
+#include "db.h"
 #include "json.h"
 
 TASKER_BEGIN_DECLS
@@ -112,6 +113,36 @@ typedef struct tasker_result_message {
 
 TASKER_CALL tasker_result_message_read(tasker_json body, tasker_error *error, const tasker_result_message **out);
 TASKER_CALL tasker_result_message_write(const tasker_result_message *message, size_t size, char *buffer, size_t *out);
+
+/* What became of the results that were read. */
+typedef struct tasker_exchange {
+    int64_t applied;  /* their steps have moved, or have given a sign of life */
+    int64_t stale;    /* their steps had moved on before: a result that comes twice, or late */
+    int64_t archived; /* no result, of an unknown step, or not possible: see the archive */
+    bool more;        /* as many as the limit were read, or some were left for later */
+    uint64_t reserved[2];
+} tasker_exchange;
+
+/*
+ * Takes results of workers of tasker-core from a queue (theirs: "orchestration_step_results") and does what they say,
+ * up to limit of them (0: 100), in the order of their numbers. Each message goes in the transaction that moves its
+ * step, so a result counts once, however often it is delivered; what is left when a program dies appears again after 30
+ * seconds. Tasks that may be over are then closed, as by tasker_task_finalize.
+ *   Success             the step is complete, with the results
+ *   Failed, Timeout     failed: pending again after backoff (or delay_seconds) while attempts last, else error;
+ *                       a Failed whose error is not retryable: error
+ *   Cancelled, Skipped  cancelled; resolved_manually, where the step is skippable
+ *   InProgress          the attempt counts from now (see tasker_sweep_run)
+ * The step must be in_progress, or enqueued: these workers do not say when they start, so that attempt is counted then.
+ * Their results do not name the attempt either: a late one of an earlier attempt passes for the current one. Of steps
+ * in other states they are stale, and deleted. What cannot be read, is of an unknown step or of one of another task, or
+ * skips a step that is not skippable, goes to the queue's archive with the reason in headers, "archived_because" (on
+ * pgmq from 1.5 on, where the role may write there), and so does what the server refuses; the others are applied.
+ *
+ * Several rounds, so UNSUPPORTED on a pipeline's handle. In a transaction of yours all of it is, tasks are not closed,
+ * and what the server refuses fails the call. NOOP: the queue is empty. Statuses otherwise as tasker_queue_read.
+ */
+TASKER_CALL tasker_result_message_apply(tasker_db *db, tasker_text queue_name, int32_t limit, tasker_exchange *out);
 
 TASKER_END_DECLS
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fault_calls.h"
 #include <tasker/dag.h>
+#include <tasker/message.h>
 #include <tasker/hooks.h>
 #include <tasker/queue.h>
 #include <tasker/report.h>
@@ -171,6 +172,13 @@ static tasker_status send_two(tasker_db *db, world *w)
     return tasker_queue_send(db, QUEUE, messages, 2, 0, msg_ids);
 }
 
+static tasker_status apply_result(tasker_db *db, world *w)
+{
+    (void)w;
+    tasker_status status = tasker_result_message_apply(db, QUEUE, 0, &(tasker_exchange){0});
+    return status == TASKER_NOOP ? TASKER_OK : status;
+}
+
 static tasker_status create_queue(tasker_db *db, world *w)
 {
     char name[48];
@@ -325,6 +333,7 @@ const victim fault_writers[] = {WRITES(WRITER){"define", define, .writes = true}
                                 {"lease_take_any", take_any, .writes = true},
                                 {"lease_take_ready", take_ready, .writes = true},
                                 {"sweep", sweep, .writes = true, .leases = true, .late = true, .aside = true},
+                                {"result_apply", apply_result, .writes = true, .result = true, .aside = true},
                                 {"commit", commit, .writes = true},
                                 {"queue_create", create_queue, .writes = true},
                                 {"savepoints", savepoints, .writes = true},

@@ -20,6 +20,7 @@ typedef struct victim {
     tasker_status (*call)(tasker_db *db, world *w);
     bool writes, leases; /* may be in doubt; wants w->leases */
     bool late;           /* the lease is over, and it was the last */
+    bool result;         /* of the first step waits in the queue, and one that is none */
     bool aside;          /* the status is not that of the handle */
 } victim;
 extern const victim fault_readers[], fault_writers[], fault_others[];

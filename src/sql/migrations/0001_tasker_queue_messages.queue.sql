@@ -291,6 +291,21 @@ BEGIN
 END
 $body$;
 
+-- Archives with a reason for each, which is kept in the headers.
+CREATE FUNCTION {queue_schema}.archive_because(queue_name text, msg_ids bigint[], reasons text[]) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+    PERFORM {queue_schema}.archive(queue_name, msg_ids);
+    EXECUTE format('UPDATE {queue_schema}.a_%s a'
+                   '   SET headers = coalesce(a.headers, ''{}'') || jsonb_build_object(''archived_because'', i.reason)'
+                   '  FROM unnest($1, $2) AS i (msg_id, reason) WHERE a.msg_id = i.msg_id',
+                   {queue_schema}.checked(queue_name)) USING msg_ids, reasons;
+    RETURN true;
+END
+$body$;
+
 $tasker_queue_script$;
 END
 $tasker_queue$;

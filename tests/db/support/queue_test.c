@@ -86,7 +86,8 @@ void queue_test_make_pgmq(const fixture *f, const queue_backend *backend)
             free(text);
         }
     db_test_exec(f, "DROP FUNCTION pgmq.version(), pgmq.next_vt(text), pgmq.set_notify(text, boolean),"
-                    " pgmq.find_values(text, text, text[])");
+                    " pgmq.find_values(text, text, text[]),"
+                    " pgmq.archive_because(text, bigint[], text[])");
     char *text = replaced(strdup(backend->variant), "RECORD", backend->headers ? seven : five);
     text = replaced(text, "ROW",
                     backend->headers ? "b.msg_id, b.read_ct, b.enqueued_at, now() - interval '1 year', b.vt, b.message,"
