@@ -9,25 +9,9 @@
 #include <tasker/queue.h>
 #include <tasker/workflow.h>
 #include "campaign.h"
+#include "wire.h"
 
-/* ---- the wire: what libpq sends and receives passes here, in the one thread of a process ---- */
-
-typedef enum wire_place {
-    WIRE_UNSENT,   /* before it sends */
-    WIRE_HALF,     /* half of it is sent */
-    WIRE_SENT,     /* it is sent */
-    WIRE_RECEIVED, /* it has received something, and not looked at it */
-    WIRE_PLACES
-} wire_place;
-
-/* strike is called at the n-th such place from now on, once. */
-void wire_arm(wire_place place, long n, void (*strike)(void *context), void *context);
-
-/* Has it been called? Not any more. */
-bool wire_disarm(void);
-
-/* What is sent and received meanwhile does not count. */
-void wire_ignore(bool ignore);
+/* ---- faults ---- */
 
 void strike_process(void *context); /* SIGKILL for this one */
 

@@ -6,6 +6,9 @@
 #include "crash_matrix.h"
 #include <sys/wait.h>
 #include <unistd.h>
+/* in this order: a name of the second is a local one of the first */
+#include "sweep_test.h"
+
 #include "claim_test.h"
 #include "writes.h"
 
@@ -50,6 +53,12 @@ static void prepare_message(tasker_db *db, attempt *a)
 static void prepare_lease(tasker_db *db, attempt *a)
 {
     writes[WRITE_COMPLETE].prepare(db, a);
+}
+
+static void prepare_dead(tasker_db *db, attempt *a)
+{
+    prepare_lease(db, a);
+    age_step(tasker_db_conn(db), a->step_uuid, 10000);
 }
 
 static tasker_claim claim_of(const attempt *a)
@@ -102,6 +111,12 @@ static tasker_status send_release(tasker_db *db, attempt *a)
     return tasker_lease_release(db, &(const tasker_lease *){&a->lease}, 1, &a->outcome);
 }
 
+static tasker_status send_sweep(tasker_db *db, attempt *a)
+{
+    (void)a;
+    return tasker_sweep_run(db, NULL, NULL);
+}
+
 #define STEPS " FROM tasker_workflow_steps s WHERE s.task_uuid = '%1$s'"
 #define ROWS(state)                                                                                                    \
     "(SELECT count(*) FROM tasker_workflow_step_transitions t JOIN tasker_workflow_steps s USING (workflow_step_uuid)" \
@@ -136,6 +151,7 @@ static const struct {
     {{"lease_extend", prepare_lease, NULL, send_extend,
       "SELECT (SELECT (max(claim_timeout_seconds) > 100)::int" STEPS ")", 1},
      false},
+    {{"sweep_run", prepare_dead, NULL, send_sweep, "SELECT " ROWS("error") " + " ROWS("pending"), 2}, false},
     {{"lease_release", prepare_lease, NULL, send_release,
       "SELECT " ROWS("pending") " + (SELECT (max(attempts) = 0)::int" STEPS ")", 2},
      false},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The processes of the campaign of crashes. Each lives until a fault ends it; a fault of its session it survives. */
 #include "crash_matrix.h"
+#include <signal.h>
 #include <unistd.h>
 
 typedef struct client {
@@ -11,6 +12,21 @@ typedef struct client {
 } client;
 
 enum { LAST_PLACE = 40 };
+
+void strike_process(void *context)
+{
+    (void)context;
+    kill(getpid(), SIGKILL);
+}
+
+void strike_session(void *context)
+{
+    executioner *e = context;
+    char sql[96];
+    snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(%d, 5000)", tasker_db_session(e->db)->backend_pid);
+    PQclear(PQexec(e->conn, sql));
+    e->struck = true;
+}
 
 static uint64_t draw(client *c, uint64_t below)
 {
@@ -172,30 +188,22 @@ static bool read_key(const PGresult *result, int row, int column, tasker_uuid *o
     return tasker_uuid_parse(tasker_text_of(PQgetvalue(result, row, column)), NULL, out) == TASKER_OK;
 }
 
-/* Attempts whose lease is over are given back, some counted as failed; tasks that nobody closed are closed. */
+/* Attempts whose lease is over are given back, or left to the sweep, which fails them. */
 static void reap(client *c)
 {
-    PGresult *dead = look(c, "SELECT * FROM matrix_dead");
-    for (int i = 0; i < PQntuples(dead); i++) {
+    bool release = draw(c, 4) != 0, again;
+    PGresult *dead = release ? look(c, "SELECT * FROM matrix_dead") : NULL;
+    for (int i = 0; release && i < PQntuples(dead); i++) {
         tasker_lease lease = {0};
         const tasker_lease *leases = &lease;
-        tasker_failure failure = {
-            .lease = &lease, .error_message = TASKER_TEXT("dead"), .has_retry_after_seconds = true};
-        if (!read_key(dead, i, 0, &lease.workflow_step_uuid) || !read_key(dead, i, 1, &lease.token.uuid) ||
-            tasker_uuid_generate(&lease.transition_uuid) != TASKER_OK)
-            continue;
-        bool reaped = draw(c, 8) == 0 ? SETTLE(c, "lease_fail", tasker_lease_fail(c->db, &failure, 1, NULL))
-                                      : SETTLE(c, "lease_release", tasker_lease_release(c->db, &leases, 1, NULL));
-        atomic_fetch_add(&c->a->reaped, reaped);
+        if (read_key(dead, i, 0, &lease.workflow_step_uuid) && read_key(dead, i, 1, &lease.token.uuid) &&
+            tasker_uuid_generate(&lease.transition_uuid) == TASKER_OK)
+            atomic_fetch_add(&c->a->reaped, SETTLE(c, "lease_release", tasker_lease_release(c->db, &leases, 1, NULL)));
     }
     PQclear(dead);
-    PGresult *open = look(c, "SELECT * FROM matrix_open");
-    for (int i = 0; i < PQntuples(open); i++) {
-        tasker_uuid task;
-        if (read_key(open, i, 0, &task))
-            SETTLE(c, "finalize", tasker_task_finalize(c->db, &task, 1, NULL, NULL));
-    }
-    PQclear(open);
+    tasker_sweep sweep = {0};
+    if (expect(c, "sweep_run", tasker_sweep_run(c->db, NULL, &sweep), &again))
+        atomic_fetch_add(&c->a->reaped, sweep.retried);
     campaign_pause(50000);
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The two functions that libpq talks to sockets with, in place of the C library's. */
-#include "crash_matrix.h"
-#include <signal.h>
+#include "wire.h"
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -73,19 +72,4 @@ ssize_t recv(int fd, void *data, size_t size, int flags)
     if (received > 0 && is_due(WIRE_RECEIVED))
         strike();
     return received;
-}
-
-void strike_process(void *context)
-{
-    (void)context;
-    kill(getpid(), SIGKILL);
-}
-
-void strike_session(void *context)
-{
-    executioner *e = context;
-    char sql[96];
-    snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(%d, 5000)", tasker_db_session(e->db)->backend_pid);
-    PQclear(PQexec(e->conn, sql));
-    e->struck = true;
 }

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The wire: what libpq sends and receives passes here, in programs that have this file among their sources, and whatever
+ * the test likes happens at a place it chose. For the one thread that arms it.
+ */
+#ifndef TKR_TESTS_WIRE_H
+#define TKR_TESTS_WIRE_H
+
+#include <stdbool.h>
+
+typedef enum wire_place {
+    WIRE_UNSENT,   /* before it sends */
+    WIRE_HALF,     /* half of it is sent */
+    WIRE_SENT,     /* it is sent */
+    WIRE_RECEIVED, /* it has received something, and not looked at it */
+    WIRE_PLACES
+} wire_place;
+
+/* strike is called at the n-th such place from now on, once. What it sends and receives itself does not count. */
+void wire_arm(wire_place place, long n, void (*strike)(void *context), void *context);
+
+/* Has it been called? Not any more. */
+bool wire_disarm(void);
+
+/* What is sent and received meanwhile does not count either. */
+void wire_ignore(bool ignore);
+
+#endif
