@@ -217,11 +217,9 @@ tasker_status tasker_lease_extend(tasker_db *db, const tasker_lease *const *leas
         m->ids[i] = leases[i]->token.uuid; /* nothing is written to the history */
         m->outcomes[i].transition_uuid = m->ids[i];
     }
-    m->judge = judge_extension;
-    tkr_move_begin_writes(&call);
+    m->judge = judge_extension; /* the ready set has nothing to learn, and its rows may be somebody's */
     m->answer = call.part_count;
     tkr_add_lease_extend(&call, m->keys, count, m->own, count, tkr_lease_seconds(lease_seconds));
-    tkr_move_end_writes(&call, m);
     return tkr_move_run(&call, m, NULL);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The wire: what libpq sends and receives passes here, in programs that have this file among their sources, and whatever
- * the test likes happens at a place it chose. For the one thread that arms it.
+ * The wire: what libpq sends and receives passes here, in programs that have wire.c among their sources, and whatever
+ * the test likes happens at a place that it chose. For the one thread that arms it.
  */
 #ifndef TKR_TESTS_WIRE_H
 #define TKR_TESTS_WIRE_H
