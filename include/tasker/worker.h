@@ -100,7 +100,7 @@ TASKER_API bool tasker_worker_holds(tasker_worker *worker, const tasker_lease *l
 
 /*
  * Why a call of this thread was refused, if the last one was; else why the worker does not get on at the moment;
- * status OK: it does. Borrowed until this thread asks again, any worker.
+ * status OK: it does. Borrowed until this thread asks again, or the worker is closed.
  */
 TASKER_API const tasker_error *tasker_worker_error(const tasker_worker *worker);
 

@@ -13,46 +13,6 @@
 
 enum { POLL_MS = 1000, FLUSH_MS = 50, MOST_THREADS = 1000, PATIENCE_MS = 10000 };
 
-/* ---- errors: of each thread its own ---- */
-
-static _Thread_local struct {
-    const tasker_worker *of; /* which has refused this thread's last call; NULL: none */
-    tasker_error refusal, told;
-} here;
-
-tasker_status tkr_worker_refuse(const tasker_worker *worker, const tasker_error *error)
-{
-    here.of = worker;
-    here.refusal = *error;
-    return error->status;
-}
-
-tasker_status tkr_worker_enter(const tasker_worker *worker)
-{
-    here.of = NULL;
-    if (worker == NULL)
-        return TASKER_INVALID_ARGUMENT;
-    return worker->pid == getpid() ? TASKER_OK : TASKER_FORKED;
-}
-
-const tasker_error *tasker_worker_error(const tasker_worker *worker)
-{
-    static const tasker_error none = {.status = TASKER_INVALID_ARGUMENT, .item = -1, .message = "no worker"};
-    static const tasker_error forked = {
-        .status = TASKER_FORKED, .item = -1, .message = "this worker belongs to the parent process"};
-    if (worker == NULL)
-        return &none;
-    if (worker->pid != getpid())
-        return &forked;
-    if (here.of == worker)
-        return &here.refusal;
-    tasker_worker *w = (tasker_worker *)(uintptr_t)worker;
-    pthread_mutex_lock(&w->lock);
-    here.told = w->trouble;
-    pthread_mutex_unlock(&w->lock);
-    return &here.told;
-}
-
 /* ---- opening ---- */
 
 static tasker_status check_options(const tasker_worker_options *o, tasker_error *error)
@@ -141,7 +101,7 @@ static bool make_locks(tasker_worker *w)
     pthread_condattr_t monotonic;
     if (pthread_condattr_init(&monotonic) != 0)
         return false;
-    bool made = pthread_mutex_init(&w->lock, NULL) == 0 &&
+    bool made = pthread_mutex_init(&w->lock, NULL) == 0 && pthread_mutex_init(&w->errors_lock, NULL) == 0 &&
                 pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0 &&
                 pthread_cond_init(&w->stocked, &monotonic) == 0 && pthread_cond_init(&w->settled, &monotonic) == 0 &&
                 pthread_cond_init(&w->beats, &monotonic) == 0;
@@ -259,16 +219,16 @@ void tasker_worker_close(tasker_worker *worker)
 {
     if (worker == NULL)
         return;
-    if (here.of == worker)
-        here.of = NULL;
     if (worker->pid == getpid()) {
         join(worker);
         pthread_cond_destroy(&worker->stocked);
         pthread_cond_destroy(&worker->settled);
         pthread_cond_destroy(&worker->beats);
         pthread_mutex_destroy(&worker->lock);
+        pthread_mutex_destroy(&worker->errors_lock);
     }
     free_hand(worker);
+    tkr_worker_drop_errors(worker);
     tasker_listener_close(worker->listener);
     if (worker->wake_fd >= 0)
         close(worker->wake_fd);
@@ -323,7 +283,7 @@ static void *work(void *argument)
     }
 }
 
-static tasker_status check_run(const tasker_worker *worker, int32_t threads, tasker_handler handler)
+static tasker_status check_run(tasker_worker *worker, int32_t threads, tasker_handler handler)
 {
     tasker_error error = {.item = -1};
     tasker_status status = tkr_worker_enter(worker);

@@ -85,6 +85,9 @@ struct tasker_worker {
     bool has_server, has_heart;
     struct tkr_flight *flight; /* the serving thread's */
 
+    pthread_mutex_t errors_lock;
+    struct tkr_worker_errors *errors; /* under errors_lock */
+
     pthread_mutex_t lock; /* over all that follows */
     pthread_cond_t stocked, settled, beats;
     bool poked;    /* the serving thread has been woken and has not looked yet */
@@ -111,10 +114,12 @@ struct tasker_worker {
 /* ---- worker.c ---- */
 
 /* What a call of this thread was refused for. */
-tasker_status tkr_worker_refuse(const tasker_worker *worker, const tasker_error *error);
+tasker_status tkr_worker_refuse(tasker_worker *worker, const tasker_error *error);
 
 /* At the beginning of each: INVALID_ARGUMENT, FORKED. */
-tasker_status tkr_worker_enter(const tasker_worker *worker);
+tasker_status tkr_worker_enter(tasker_worker *worker);
+/* At its end. */
+void tkr_worker_drop_errors(tasker_worker *worker);
 
 /* ---- worker_hand.c; under the lock ---- */
 void tkr_holds_add(tkr_holds *holds, tkr_held *held);

@@ -14,8 +14,8 @@ cur AS MATERIALIZED (
            ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
      WHERE t.to_state IN {idle}
        AND ($3 IS NULL OR t.sort_key = $3)
-       AND NOT EXISTS (SELECT FROM {schema}.tasker_workflow_step_transitions o
-                        WHERE o.workflow_step_transition_uuid = i.transition_uuid)
+       AND (SELECT true FROM {schema}.tasker_workflow_step_transitions o
+             WHERE o.workflow_step_transition_uuid = i.transition_uuid) IS NULL
        AND (SELECT r.ready_for_execution FROM {tasker_step_readiness_status} r
              WHERE r.workflow_step_uuid = i.step_uuid)
        AND {step_as_seen}

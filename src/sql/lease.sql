@@ -13,8 +13,8 @@ cur AS MATERIALIZED (
       JOIN {schema}.tasker_workflow_step_transitions st
            ON st.workflow_step_uuid = s.workflow_step_uuid AND st.most_recent
      WHERE (st.to_state IN {step_start_from} OR st.to_state IN {step_retry_from})
-       AND NOT EXISTS (SELECT FROM {schema}.tasker_workflow_step_transitions o
-                        WHERE o.workflow_step_transition_uuid = i.transition_uuid)
+       AND (SELECT true FROM {schema}.tasker_workflow_step_transitions o
+             WHERE o.workflow_step_transition_uuid = i.transition_uuid) IS NULL
        AND {may_start}
        AND {step_as_seen}
        AND NOT EXISTS (SELECT FROM {schema}.tasker_task_transitions kt

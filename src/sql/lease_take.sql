@@ -85,8 +85,8 @@ SELECT
 -- name: lease_take__begin writes none ()
 WITH found AS MATERIALIZED (
     SELECT s.workflow_step_uuid, s.task_uuid
-      FROM ({gathered}) g
-      JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = g.step_uuid
+      FROM {schema}.tasker_workflow_steps s
+     WHERE s.workflow_step_uuid = ANY (ARRAY(SELECT g.step_uuid FROM ({gathered}) g))
 ), begun AS (
     INSERT INTO {schema}.tasker_task_transitions (task_uuid, to_state, sort_key, most_recent, created_at, updated_at)
     SELECT f.task_uuid, 'pending', 1, true, n.now, n.now

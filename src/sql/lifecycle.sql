@@ -100,7 +100,7 @@ cur AS MATERIALIZED (
       JOIN {schema}.tasker_task_transitions t ON t.task_uuid = k.task_uuid AND t.most_recent
      WHERE t.to_state = 'pending'
        AND NOT k.complete
-       AND k.task_uuid IN (
+       AND k.task_uuid = ANY (ARRAY( -- by key, whatever the planner knows of the tables
            SELECT s.task_uuid
              FROM how
             CROSS JOIN item i
@@ -111,9 +111,9 @@ cur AS MATERIALIZED (
             WHERE st.to_state = ANY (how.sources)
               AND {still_held}
               AND (how.expected_sort_key IS NULL OR st.sort_key = how.expected_sort_key)
-              AND NOT EXISTS (SELECT FROM {schema}.tasker_workflow_step_transitions o
-                               WHERE o.workflow_step_transition_uuid = i.transition_uuid)
-              AND {may_start})
+              AND (SELECT true FROM {schema}.tasker_workflow_step_transitions o
+                    WHERE o.workflow_step_transition_uuid = i.transition_uuid) IS NULL
+              AND {may_start}))
      ORDER BY k.task_uuid
        FOR NO KEY UPDATE OF k, t
 ), {flip_task}, ids AS (
@@ -153,8 +153,8 @@ WITH cur AS MATERIALIZED (
        AND ($6 IS NULL OR t.sort_key = $6)
        AND {still_held}
        AND (s.skippable OR NOT $11)
-       AND NOT EXISTS (SELECT FROM {schema}.tasker_workflow_step_transitions o
-                        WHERE o.workflow_step_transition_uuid = i.transition_uuid)
+       AND (SELECT true FROM {schema}.tasker_workflow_step_transitions o
+             WHERE o.workflow_step_transition_uuid = i.transition_uuid) IS NULL
        AND (NOT $5
             OR ((t.to_state = 'enqueued'
                  OR (SELECT r.ready_for_execution FROM {tasker_step_readiness_status} r

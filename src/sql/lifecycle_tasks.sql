@@ -234,8 +234,8 @@ WITH RECURSIVE {reached}, item AS MATERIALIZED (
        AND ($4 IS NULL OR t.sort_key = $4)
        AND {still_held}
        AND coalesce(kt.to_state, 'pending') NOT IN {terminal}
-       AND NOT EXISTS (SELECT FROM {schema}.tasker_workflow_step_transitions o
-                        WHERE o.workflow_step_transition_uuid = i.transition_uuid)
+       AND (SELECT true FROM {schema}.tasker_workflow_step_transitions o
+             WHERE o.workflow_step_transition_uuid = i.transition_uuid) IS NULL
 ), chosen AS MATERIALIZED (
     SELECT DISTINCT ON (r.step_uuid) r.step_uuid, item.root_uuid, item.transition_uuid, item.task_state
       FROM item

@@ -38,6 +38,8 @@ static bool is_beyond_tasker_core(const char *text, bool adopted)
                                        "{schema}.tasker_step_readiness ",
                                        "{schema}.tasker_task_queue ",
                                        "{schema}.tasker_queue_notify",
+                                       "{schema}.tasker_queue_explain",
+                                       "{schema}.tasker_paused",
                                        "{schema}.tasker_claim_tasks",
                                        "{schema}.tasker_ready_steps",
                                        "{schema}.tasker_monotone_priority"};
