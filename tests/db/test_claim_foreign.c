@@ -163,8 +163,8 @@ static void test_rights(void **state)
         "SELECT tasker_ready_set_follow_edges('{}', '{}', false)",
         "SELECT tasker_ready_set_follow_new_steps('{}')",
         "SELECT tasker_ready_set_wake('{}', '{}')",
-        "CREATE TEMPORARY TABLE tasker_tasks (i integer); CREATE TRIGGER t AFTER TRUNCATE ON tasker_tasks"
-        " EXECUTE FUNCTION tasker_ready_set_truncated()",
+        ("CREATE TEMPORARY TABLE tasker_tasks (i integer); CREATE TRIGGER t AFTER TRUNCATE ON tasker_tasks"
+         " EXECUTE FUNCTION tasker_ready_set_truncated()"),
     };
     fixture *f = *state;
     PGconn *conn = tasker_db_conn(f->db);
