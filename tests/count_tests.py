@@ -2,8 +2,8 @@
 """count_tests.py LOG...: adds up meson's testlog.json files and prints "N passed, N failed, N skipped".
 
 The tests inside a TAP program count one by one; a program that speaks no TAP counts as one test. A program that fails
-without a failing test inside (a crash, a time-out, a leak) is one failure more. What the failing tests inside said goes
-to stderr, because meson keeps it to itself.
+without a failing test inside (a crash, a time-out, a leak) is one failure more. What the failing tests inside said, or
+the last lines of such a program, goes to stderr, because meson keeps it to itself.
 """
 import json
 import re
@@ -24,6 +24,9 @@ for path in sys.argv[1:]:
             result = GOOD.get(program["result"], "failed")
             if not inside or (result == "failed" and "failed" not in inside):
                 inside.append(result)
+                if result == "failed":
+                    said = ((program.get("stdout") or "") + (program.get("stderr") or "")).splitlines()[-30:]
+                    print("\n".join(["%s: %s" % (program["name"], program["result"])] + said), file=sys.stderr)
             for one in inside:
                 count[one] += 1
 print("{passed} passed, {failed} failed, {skipped} skipped".format(**count))
