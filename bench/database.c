@@ -64,3 +64,48 @@ tasker_db *open_database(const tasker_limits *limits)
     expect_ok(db, tasker_schema_install(db, NULL), "install");
     return db;
 }
+
+static const char drop_ready_set[] =
+    "DO $$ DECLARE t record; BEGIN"
+    " FOR t IN SELECT g.tgname, g.tgrelid::regclass AS of FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid"
+    " WHERE g.tgname LIKE 'tasker\\_ready\\_set%' AND c.relnamespace = current_schema()::regnamespace LOOP"
+    " EXECUTE format('DROP TRIGGER %I ON %s', t.tgname, t.of); END LOOP;"
+    " DROP TABLE tasker_step_readiness, tasker_task_queue, tasker_task_queue_priorities, tasker_schema_versions "
+    "CASCADE;"
+    " END $$";
+
+static tasker_db *open_handle(const char *schema)
+{
+    const tasker_db_options options = {
+        .any_schema = true, .schema = tasker_text_of(schema), .limits = {.steps = 10000, .rows = 10000}};
+    tasker_error error;
+    tasker_db *db;
+    if (tasker_db_open(tasker_text_of(conninfo), &options, &error, &db) != TASKER_OK)
+        die("open", error.message);
+    return db;
+}
+
+PGconn *connect_to_schema(const char *schema)
+{
+    char sql[128];
+    PGconn *conn = PQconnectdb(conninfo);
+    snprintf(sql, sizeof sql, "SET search_path = %s; SET client_min_messages = warning", schema);
+    tell(conn, sql);
+    return conn;
+}
+
+tasker_db *open_in_schema(const char *schema, bool ready_set)
+{
+    tasker_db *db = open_handle(schema);
+    expect_ok(db, tasker_schema_install(db, NULL), "install");
+    if (ready_set)
+        return db;
+    PGconn *conn = connect_to_schema(schema);
+    tell(conn, drop_ready_set);
+    PQfinish(conn);
+    tasker_db_close(db);
+    db = open_handle(schema);
+    if (tasker_db_session(db)->schema_version != 0)
+        die(schema, "still has a ready set");
+    return db;
+}

@@ -19,3 +19,9 @@ void drop_database(void);
 
 /* A handle on it, with the tables installed where they are not. */
 tasker_db *open_database(const tasker_limits *limits);
+
+/* The same in a schema of that name; and what keeps a ready set is dropped again where it is not wanted. */
+tasker_db *open_in_schema(const char *schema, bool ready_set);
+
+/* A bare link whose search_path is the schema. */
+PGconn *connect_to_schema(const char *schema);

@@ -18,7 +18,6 @@
 #include "figures.h"
 #include "shape.h"
 #include "tasker/lease.h"
-#include "tasker/schema.h"
 #include "tasker/uuid.h"
 
 enum { MOST_REPS = 500, WARM_UPS = 10, BATCH = 100, WIDE = 600 };
@@ -40,15 +39,6 @@ static const char *only = "";
 
 /* ---- two schemas ---- */
 
-static const char drop_ready_set[] =
-    "DO $$ DECLARE t record; BEGIN"
-    " FOR t IN SELECT tgname, tgrelid::regclass AS of FROM pg_trigger WHERE tgname LIKE 'tasker\\_ready\\_set%'"
-    " AND tgrelid::regclass::text NOT LIKE 'kept.%' LOOP"
-    " EXECUTE format('DROP TRIGGER %I ON %s', t.tgname, t.of); END LOOP;"
-    " DROP TABLE tasker_step_readiness, tasker_task_queue, tasker_task_queue_priorities, tasker_schema_versions "
-    "CASCADE;"
-    " END $$";
-
 /* Statements of tasker-core's way to move a step. */
 static const char *const foreign_statements[] = {
     "SELECT to_state FROM tasker_workflow_step_transitions WHERE workflow_step_uuid = $1::uuid AND most_recent",
@@ -62,36 +52,15 @@ static const char *const foreign_statements[] = {
 };
 enum { CURRENT, MAXIMUM, FLIP, INSERT, FLAGS, FOREIGN_STATEMENTS };
 
-static tasker_db *open_schema(const char *schema)
+static void open_side(side *s, const char *schema, bool ready_set)
 {
-    const tasker_db_options options = {
-        .any_schema = true, .schema = tasker_text_of(schema), .limits = {.steps = 10000, .rows = 10000}};
-    tasker_error error;
-    tasker_db *db;
-    if (tasker_db_open(tasker_text_of(conninfo), &options, &error, &db) != TASKER_OK)
-        die("open", error.message);
-    return db;
-}
-
-static void open_side(side *s, const char *schema, bool drop)
-{
-    char sql[64];
-    s->db = open_schema(schema);
-    expect_ok(s->db, tasker_schema_install(s->db, NULL), "install");
-    s->foreign = PQconnectdb(conninfo);
-    snprintf(sql, sizeof sql, "SET search_path = %s; SET client_min_messages = warning", schema);
-    tell(s->foreign, sql);
+    char name[8];
+    s->db = open_in_schema(schema, ready_set);
+    s->foreign = connect_to_schema(schema);
     for (int i = 0; i < FOREIGN_STATEMENTS; i++) {
-        snprintf(sql, sizeof sql, "s%d", i);
-        PQclear(PQprepare(s->foreign, sql, foreign_statements[i], 0, NULL));
+        snprintf(name, sizeof name, "s%d", i);
+        PQclear(PQprepare(s->foreign, name, foreign_statements[i], 0, NULL));
     }
-    if (!drop)
-        return;
-    tell(s->foreign, drop_ready_set);
-    tasker_db_close(s->db);
-    s->db = open_schema(schema);
-    if (tasker_db_session(s->db)->schema_version != 0)
-        die(schema, "still has a ready set");
 }
 
 /* ---- the writes; each answers with the time that the write alone took ---- */
@@ -415,8 +384,8 @@ int main(int argc, char **argv)
         !shape_make(&create_1000, SHAPE_FORK_JOIN, "thousand", 1000, 3))
         die("shapes", "out of memory");
     create_database(home, sync_on ? NULL : "SET synchronous_commit = off");
-    open_side(&sides[WITH], "kept", false);
-    open_side(&sides[WITHOUT], "bare", true);
+    open_side(&sides[WITH], "kept", true);
+    open_side(&sides[WITHOUT], "bare", false);
     for (size_t i = 0; i < SIDES; i++) {
         tasker_free(make(&sides[i], &create_10)), tasker_free(make(&sides[i], &create_100));
         tasker_free(make(&sides[i], &create_1000));

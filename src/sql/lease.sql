@@ -17,9 +17,8 @@ cur AS MATERIALIZED (
              WHERE o.workflow_step_transition_uuid = i.transition_uuid) IS NULL
        AND {may_start}
        AND {step_as_seen}
-       AND NOT EXISTS (SELECT FROM {schema}.tasker_task_transitions kt
-                        WHERE kt.task_uuid = s.task_uuid AND kt.most_recent
-                          AND kt.to_state NOT IN {open})
+       AND coalesce((SELECT kt.to_state FROM {schema}.tasker_task_transitions kt
+                      WHERE kt.task_uuid = s.task_uuid AND kt.most_recent), 'pending') IN {open}
      ORDER BY s.workflow_step_uuid
        FOR NO KEY UPDATE OF s, st
 ), {flip_step}, upd AS (
@@ -58,7 +57,7 @@ SELECT upd.workflow_step_uuid AS key, upd.transition_uuid AS transition_uuid, up
 -- name: lease_take_steps writes many moved (actor text(128), lease_seconds int4, workflow_step_uuids uuid[], transition_uuids uuid[], retry_uuids uuid[])
 WITH item AS (
     SELECT i.step_uuid, i.transition_uuid, i.retry_uuid, false AS by_message, NULL::uuid AS enqueue_uuid
-      FROM unnest($3::uuid[], $4::uuid[], $5::uuid[]) AS i (step_uuid, transition_uuid, retry_uuid)
+      FROM unnest((SELECT $3)::uuid[], $4::uuid[], $5::uuid[]) AS i (step_uuid, transition_uuid, retry_uuid)
 ), {start_steps};
 
 -- columns: lease (task_uuid uuid, workflow_step_uuid uuid, token uuid, attempt int4, retry_limit int4, taken_at timestamp,
@@ -130,7 +129,8 @@ WITH cur AS MATERIALIZED (
     SELECT s.workflow_step_uuid, s.task_uuid, t.workflow_step_transition_uuid, t.sort_key, t.created_at,
            t.metadata ->> 'actor' AS actor,
            i.transition_uuid, i.results, i.metadata
-      FROM set_config('tasker.followed', CASE WHEN $6 THEN 'on' ELSE 'off' END, true), unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::jsonb[], $5::jsonb[])
+      FROM set_config('tasker.followed', CASE WHEN $6 THEN 'on' ELSE 'off' END, true),
+           unnest((SELECT $1)::uuid[], $2::uuid[], $3::uuid[], $4::jsonb[], $5::jsonb[])
            AS i (step_uuid, token, transition_uuid, results, metadata)
       JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
       JOIN {schema}.tasker_workflow_step_transitions t
@@ -228,7 +228,7 @@ WITH cur AS MATERIALIZED (
            s.attempts, s.last_attempted_at,
            s.retryable AND NOT i.permanent AND coalesce(s.attempts, 0) < coalesce(s.retry_limit, 3) AS again,
            $10 AS jitter
-      FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bool[], $6::int4[], $7::text[], $8::text[],
+      FROM unnest((SELECT $1)::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bool[], $6::int4[], $7::text[], $8::text[],
                   $9::jsonb[])
            AS i (step_uuid, token, transition_uuid, retry_uuid, permanent, retry_after, error_message, error_type,
                  metadata)
@@ -253,7 +253,7 @@ SELECT r.workflow_step_uuid AS key, r.next_retry_at::timestamp AS next_attempt_a
 WITH cur AS MATERIALIZED (
     SELECT s.workflow_step_uuid, s.task_uuid, t.workflow_step_transition_uuid AS token, t.from_state, t.sort_key,
            coalesce(s.last_attempted_at, t.created_at) AS began_at
-      FROM unnest($1::uuid[], $2::uuid[]) AS i (step_uuid, token)
+      FROM unnest((SELECT $1)::uuid[], $2::uuid[]) AS i (step_uuid, token)
       JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
       JOIN {schema}.tasker_workflow_step_transitions t
            ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
@@ -283,7 +283,7 @@ SELECT upd.workflow_step_uuid AS key, upd.token AS transition_uuid,
 WITH cur AS MATERIALIZED (
     SELECT s.workflow_step_uuid, s.task_uuid, t.workflow_step_transition_uuid, t.sort_key, t.created_at,
            t.metadata ->> 'actor' AS actor, i.transition_uuid
-      FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS i (step_uuid, token, transition_uuid)
+      FROM unnest((SELECT $1)::uuid[], $2::uuid[], $3::uuid[]) AS i (step_uuid, token, transition_uuid)
       JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
       JOIN {schema}.tasker_workflow_step_transitions t
            ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent

@@ -6,7 +6,9 @@
 --   ins   writes the new current row, drawn from flip, so the unique index never sees two;
 --   last  the entity's own columns follow.
 --
--- A condition behind OR is a scalar query for one item: EXISTS there may be planned as a hash of the whole database.
+-- A condition behind OR is a scalar query for one item: EXISTS there may be planned as a hash of the whole database. The
+-- same goes for NOT EXISTS, whose plan a session keeps from when the tables were tiny. (SELECT $1): the planner sees as
+-- much of the items before as after, so that it need not plan anew at each call.
 --
 -- Rows that come back moved. For the others a second statement, with a snapshot of its own, tells why. A condition on
 -- rows that are not locked (parents, the task) is as old as the snapshot; see step_as_seen.
@@ -48,7 +50,7 @@ flip AS (
 INSERT INTO {schema}.tasker_workflow_step_transitions
        (workflow_step_transition_uuid, workflow_step_uuid, to_state, sort_key, most_recent, created_at, updated_at)
 SELECT i.transition_uuid, s.workflow_step_uuid, 'pending', 1, true, n.now, n.now
-  FROM unnest($1::uuid[], $2::uuid[]) AS i (step_uuid, transition_uuid)
+  FROM unnest((SELECT $1)::uuid[], $2::uuid[]) AS i (step_uuid, transition_uuid)
   JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
  CROSS JOIN LATERAL (SELECT s.task_uuid, $3) AS held (task_uuid, token)
  CROSS JOIN LATERAL (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) n
@@ -62,7 +64,7 @@ ON CONFLICT (workflow_step_uuid, most_recent) WHERE most_recent DO NOTHING;
 INSERT INTO {schema}.tasker_task_transitions
        (task_transition_uuid, task_uuid, to_state, sort_key, most_recent, created_at, updated_at)
 SELECT i.transition_uuid, k.task_uuid, 'pending', 1, true, n.now, n.now
-  FROM unnest($1::uuid[], $2::uuid[]) AS i (task_uuid, transition_uuid)
+  FROM unnest((SELECT $1)::uuid[], $2::uuid[]) AS i (task_uuid, transition_uuid)
   JOIN {schema}.tasker_tasks k ON k.task_uuid = i.task_uuid
  CROSS JOIN LATERAL (SELECT k.task_uuid, $3) AS held (task_uuid, token)
  CROSS JOIN LATERAL (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) n
@@ -75,12 +77,13 @@ ON CONFLICT (task_uuid, most_recent) WHERE most_recent DO NOTHING;
 -- name: workflow_step_apply__lock_tasks runs none (workflow_step_uuids uuid[])
 SELECT
   FROM {schema}.tasker_tasks k
- WHERE k.task_uuid IN (SELECT s.task_uuid FROM {schema}.tasker_workflow_steps s WHERE s.workflow_step_uuid = ANY ($1))
+ WHERE k.task_uuid IN (SELECT s.task_uuid FROM {schema}.tasker_workflow_steps s WHERE s.workflow_step_uuid = ANY ((SELECT $1)::uuid[]))
  ORDER BY k.task_uuid
    FOR NO KEY UPDATE OF k;
 
 -- name: task_apply__lock runs none (task_uuids uuid[])
-SELECT FROM {schema}.tasker_tasks k WHERE k.task_uuid = ANY ($1) ORDER BY k.task_uuid FOR NO KEY UPDATE OF k;
+SELECT FROM {schema}.tasker_tasks k WHERE k.task_uuid = ANY ((SELECT $1)::uuid[]) ORDER BY k.task_uuid
+   FOR NO KEY UPDATE OF k;
 
 -- A step may start from enqueued, or where it is ready. Who has its message starts it from enqueued alone: left over, it
 -- would start a step that waits. And, where the message names the row that enqueued the step, while that is the current one.
@@ -91,36 +94,42 @@ CASE WHEN i.by_message THEN st.to_state = 'enqueued' AND coalesce(i.enqueue_uuid
                           WHERE r.workflow_step_uuid = i.step_uuid) END
 
 -- The task of a step that is about to start, or to be enqueued, begins. Before the step, as the lock order wants it, and
--- under the conditions of the step's own move, so that a refused one leaves the task alone.
+-- under the conditions of the step's own move, so that a refused one leaves the task alone. These are looked at last: most
+-- often the task has begun.
 -- part: start_tasks (item: step_uuid, task_transition_uuid, transition_uuid, by_message, enqueue_uuid;
 --   how: sources, expected_sort_key, actor, claim)
-cur AS MATERIALIZED (
+owned AS MATERIALIZED (
+    SELECT s.task_uuid, i.*
+      FROM item i
+      JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
+), cur AS MATERIALIZED (
     SELECT k.task_uuid, t.task_transition_uuid, t.sort_key, t.created_at
       FROM {schema}.tasker_tasks k
       JOIN {schema}.tasker_task_transitions t ON t.task_uuid = k.task_uuid AND t.most_recent
-     WHERE t.to_state = 'pending'
+     WHERE k.task_uuid = ANY (ARRAY(SELECT o.task_uuid FROM owned o))
+       AND t.task_uuid = ANY (ARRAY(SELECT o.task_uuid FROM owned o))
+       AND t.to_state = 'pending'
        AND NOT k.complete
-       AND k.task_uuid = ANY (ARRAY( -- by key, whatever the planner knows of the tables
-           SELECT s.task_uuid
-             FROM how
-            CROSS JOIN item i
-             JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
-             JOIN {schema}.tasker_workflow_step_transitions st
-                  ON st.workflow_step_uuid = s.workflow_step_uuid AND st.most_recent
-            CROSS JOIN LATERAL (SELECT s.task_uuid, how.claim) AS held (task_uuid, token)
-            WHERE st.to_state = ANY (how.sources)
-              AND {still_held}
-              AND (how.expected_sort_key IS NULL OR st.sort_key = how.expected_sort_key)
-              AND (SELECT true FROM {schema}.tasker_workflow_step_transitions o
-                    WHERE o.workflow_step_transition_uuid = i.transition_uuid) IS NULL
-              AND {may_start}))
+       AND (SELECT true
+              FROM how
+             CROSS JOIN owned i
+              JOIN {schema}.tasker_workflow_step_transitions st
+                   ON st.workflow_step_uuid = i.step_uuid AND st.most_recent
+             CROSS JOIN LATERAL (SELECT i.task_uuid, how.claim) AS held (task_uuid, token)
+             WHERE i.task_uuid = t.task_uuid
+               AND st.to_state = ANY (how.sources)
+               AND {still_held}
+               AND (how.expected_sort_key IS NULL OR st.sort_key = how.expected_sort_key)
+               AND (SELECT true FROM {schema}.tasker_workflow_step_transitions o
+                     WHERE o.workflow_step_transition_uuid = i.transition_uuid) IS NULL
+               AND {may_start}
+             LIMIT 1)
      ORDER BY k.task_uuid
        FOR NO KEY UPDATE OF k, t
 ), {flip_task}, ids AS (
-    SELECT DISTINCT ON (s.task_uuid) s.task_uuid, i.task_transition_uuid
-      FROM item i
-      JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
-     ORDER BY s.task_uuid, i.task_transition_uuid
+    SELECT DISTINCT ON (o.task_uuid) o.task_uuid, o.task_transition_uuid
+      FROM owned o
+     ORDER BY o.task_uuid, o.task_transition_uuid
 )
 INSERT INTO {schema}.tasker_task_transitions
        (task_transition_uuid, task_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at, updated_at)
@@ -136,7 +145,7 @@ WITH how AS (
     SELECT $4 AS sources, $5 AS expected_sort_key, $6 AS actor, $7 AS claim
 ), item AS (
     SELECT i.step_uuid, i.task_transition_uuid, i.transition_uuid, false AS by_message, NULL::uuid AS enqueue_uuid
-      FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS i (step_uuid, task_transition_uuid, transition_uuid)
+      FROM unnest((SELECT $1)::uuid[], $2::uuid[], $3::uuid[]) AS i (step_uuid, task_transition_uuid, transition_uuid)
 ), {start_tasks};
 
 -- Any one arrow of the step table but those that leases own. guarded: parents done, retries left, waits over.
@@ -144,7 +153,7 @@ WITH how AS (
 WITH cur AS MATERIALIZED (
     SELECT s.workflow_step_uuid, t.workflow_step_transition_uuid, t.to_state, t.sort_key, t.created_at,
            i.transition_uuid
-      FROM unnest($1::uuid[], $2::uuid[]) AS i (step_uuid, transition_uuid)
+      FROM unnest((SELECT $1)::uuid[], $2::uuid[]) AS i (step_uuid, transition_uuid)
       JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
       JOIN {schema}.tasker_workflow_step_transitions t
            ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
@@ -155,7 +164,7 @@ WITH cur AS MATERIALIZED (
        AND (s.skippable OR NOT $11)
        AND (SELECT true FROM {schema}.tasker_workflow_step_transitions o
              WHERE o.workflow_step_transition_uuid = i.transition_uuid) IS NULL
-       AND (NOT $5
+       AND (NOT (SELECT $5)
             OR ((t.to_state = 'enqueued'
                  OR (SELECT r.ready_for_execution FROM {tasker_step_readiness_status} r
                       WHERE r.workflow_step_uuid = i.step_uuid))
@@ -218,7 +227,7 @@ SELECT s.workflow_step_uuid IS NOT NULL AS found,
        coalesce(s.skippable, false) AS skippable,
        {still_held} IS NOT TRUE AS claim_lost,
        coalesce(kt.to_state, CASE WHEN s.task_uuid IS NOT NULL THEN 'pending' END)::text AS task_state
-  FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS i (step_uuid, transition_uuid, n)
+  FROM unnest((SELECT $1)::uuid[], $2::uuid[]) WITH ORDINALITY AS i (step_uuid, transition_uuid, n)
   LEFT JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
   LEFT JOIN {schema}.tasker_workflow_step_transitions t
          ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
@@ -232,7 +241,7 @@ SELECT s.workflow_step_uuid IS NOT NULL AS found,
 -- name: task_apply writes many moved (task_uuids uuid[], transition_uuids uuid[], sources text[], target text, guard int4, expected_sort_key int4?, event text, actor text?, reason text?, metadata jsonb?, claim uuid?)
 WITH cur AS MATERIALIZED (
     SELECT k.task_uuid, t.task_transition_uuid, t.to_state, t.sort_key, t.created_at, i.transition_uuid
-      FROM unnest($1::uuid[], $2::uuid[]) AS i (task_uuid, transition_uuid)
+      FROM unnest((SELECT $1)::uuid[], $2::uuid[]) AS i (task_uuid, transition_uuid)
       JOIN {schema}.tasker_tasks k ON k.task_uuid = i.task_uuid
       JOIN {schema}.tasker_task_transitions t ON t.task_uuid = k.task_uuid AND t.most_recent
      CROSS JOIN LATERAL (SELECT k.task_uuid, $11) AS held (task_uuid, token)
@@ -280,7 +289,7 @@ RETURNING ins.task_uuid AS key, ins.task_transition_uuid AS transition_uuid, ins
 -- name: task_finalize writes many moved (task_uuids uuid[], transition_uuids uuid[], start_uuids uuid[], empty_too bool)
 WITH cur AS MATERIALIZED (
     SELECT k.task_uuid, t.task_transition_uuid, t.to_state, t.sort_key, t.created_at, i.transition_uuid, i.start_uuid
-      FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS i (task_uuid, transition_uuid, start_uuid)
+      FROM unnest((SELECT $1)::uuid[], $2::uuid[], $3::uuid[]) AS i (task_uuid, transition_uuid, start_uuid)
       JOIN {schema}.tasker_tasks k ON k.task_uuid = i.task_uuid
       JOIN {schema}.tasker_task_transitions t ON t.task_uuid = k.task_uuid AND t.most_recent
      WHERE t.to_state IN {open}
@@ -326,7 +335,7 @@ RETURNING ins.task_uuid AS key, ins.task_transition_uuid AS transition_uuid, ins
 -- name: task_finalize__block writes many moved (task_uuids uuid[], transition_uuids uuid[], fail_fast bool)
 WITH cur AS MATERIALIZED (
     SELECT k.task_uuid, t.task_transition_uuid, t.to_state, t.sort_key, t.created_at, i.transition_uuid
-      FROM unnest($1::uuid[], $2::uuid[]) AS i (task_uuid, transition_uuid)
+      FROM unnest((SELECT $1)::uuid[], $2::uuid[]) AS i (task_uuid, transition_uuid)
       JOIN {schema}.tasker_tasks k ON k.task_uuid = i.task_uuid
       JOIN {schema}.tasker_task_transitions t ON t.task_uuid = k.task_uuid AND t.most_recent
       JOIN {tasker_task_execution_contexts} x ON x.task_uuid = k.task_uuid
@@ -376,7 +385,7 @@ SELECT k.task_uuid IS NOT NULL AS found,
        c.undone_steps::int8 AS undone_steps,
        c.open_steps::int8 AS open_steps,
        {still_held} IS NOT TRUE AS claim_lost
-  FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS i (task_uuid, transition_uuid, n)
+  FROM unnest((SELECT $1)::uuid[], $2::uuid[]) WITH ORDINALITY AS i (task_uuid, transition_uuid, n)
   LEFT JOIN {schema}.tasker_tasks k ON k.task_uuid = i.task_uuid
   LEFT JOIN {schema}.tasker_task_transitions t ON t.task_uuid = k.task_uuid AND t.most_recent
  CROSS JOIN LATERAL (SELECT k.task_uuid, $3) AS held (task_uuid, token)
@@ -411,7 +420,7 @@ SELECT k.task_uuid IS NOT NULL AS found,
        (x.blocked_steps + x.cancelled_steps)::int8 AS blocked_steps,
        coalesce(x.stuck, false) AS stuck,
        x.next_retry_at::timestamp AS next_attempt_at
-  FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS i (task_uuid, transition_uuid, n)
+  FROM unnest((SELECT $1)::uuid[], $2::uuid[]) WITH ORDINALITY AS i (task_uuid, transition_uuid, n)
   LEFT JOIN {schema}.tasker_tasks k ON k.task_uuid = i.task_uuid
   LEFT JOIN {schema}.tasker_task_transitions t ON t.task_uuid = k.task_uuid AND t.most_recent
   LEFT JOIN {tasker_task_execution_contexts} x ON x.task_uuid = k.task_uuid
@@ -426,21 +435,3 @@ SELECT FROM {schema}.tasker_ready_set_follow_steps($1), set_config('tasker.follo
 
 -- name: task_apply__follow runs none (task_uuids uuid[])
 SELECT FROM {schema}.tasker_ready_set_follow_tasks($1), set_config('tasker.followed', 'off', true);
-
--- For who listens for ready tasks: one of these has a step that can start. Equal notifications of a transaction are one.
--- name: task_apply__wake runs none (task_uuids uuid[], channel text)
-SELECT
- WHERE CASE WHEN EXISTS (SELECT
-                           FROM {schema}.tasker_step_readiness r
-                          WHERE r.task_uuid = ANY ($1)
-                            AND r.available_at <= clock_timestamp() AT TIME ZONE 'UTC')
-            THEN pg_notify($2, '') IS NULL END;
-
--- name: workflow_step_apply__wake runs none (workflow_step_uuids uuid[], channel text)
-SELECT
- WHERE CASE WHEN EXISTS (SELECT
-                           FROM {schema}.tasker_workflow_steps s
-                           JOIN {schema}.tasker_step_readiness r ON r.task_uuid = s.task_uuid
-                          WHERE s.workflow_step_uuid = ANY ($1)
-                            AND r.available_at <= clock_timestamp() AT TIME ZONE 'UTC')
-            THEN pg_notify($2, '') IS NULL END;
