@@ -20,24 +20,32 @@ typedef struct campaign {
 /* Seen by all processes. */
 typedef struct campaign_tally {
     atomic_long faults, calls, violations;
-    char first[8][320]; /* the violations */
 } campaign_tally;
 
-/* [--minutes N | --seconds N] [--wanted N] [--seed S] [--control]. False: not understood, and said so. */
-bool campaign_read(campaign *c, int argc, char **argv);
+/*
+ * Reads [--minutes N | --seconds N] [--wanted N] [--seed S] [--control], makes a database and runs the campaign's SQL
+ * there. No handle is left open on it, as clients are forked. NULL: it ends here, with *status.
+ */
+fixture *campaign_begin(campaign *c, int argc, char **argv, int *status);
 
-/* Memory that forked processes share, zeroed; NULL: none left. */
+/* Memory that forked processes share, zeroed; ends the program where there is none. */
 void *campaign_share(size_t size);
 
+/* Clients' links: a bare one, and a handle; NULL: it cannot be opened, which is a violation. */
+PGconn *campaign_connect(const char *conninfo);
+tasker_db *campaign_open(const char *conninfo, tasker_ageing ageing, campaign_tally *tally);
+
+/* Until no client has a session any more; also those of killed processes last for a moment. */
+void campaign_await_clients(const fixture *f);
+
+/* The same, and what holds in every database must hold in this one. */
+void campaign_check(const fixture *f, campaign_tally *tally);
+
+/* Counts it; the first ones are told. */
 void campaign_violation(campaign_tally *tally, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Tells the figures. The exit status: 0 when there were no violations, with control when there were some. */
-int campaign_end(const campaign *c, const campaign_tally *tally);
-
-/* A text file as a whole, to be freed; ends the program when there is none. */
-char *campaign_read_file(const char *path);
-
-uint64_t campaign_draw(uint64_t *seed, uint64_t below);
+/* Drops the database and tells the figures. The exit status: 0 without violations, with control when there are some. */
+int campaign_end(const campaign *c, const fixture *f, const campaign_tally *tally);
 
 /* The machine's clock, which is the server's too, in microseconds since 1970. */
 int64_t campaign_now(void);

@@ -65,17 +65,17 @@ static void reap(arena *a, pid_t pid, bool killed)
 /* All of them, until the time is over; now and then one process is killed and another takes its place. */
 static void run_clients(arena *a, const campaign *c, uint64_t *seed, int64_t until)
 {
-    pid_t processes[PROCESSES], other = start_plain(a, campaign_draw(seed, UINT64_MAX));
+    pid_t processes[PROCESSES], other = start_plain(a, db_test_draw(seed, UINT64_MAX));
     for (int i = 0; i < PROCESSES; i++)
-        processes[i] = start_orchestrators(a, i, campaign_draw(seed, UINT64_MAX));
+        processes[i] = start_orchestrators(a, i, db_test_draw(seed, UINT64_MAX));
     while (campaign_now() < until && (c->wanted == 0 || a->claims < c->wanted)) {
-        campaign_pause(300000 + (int64_t)campaign_draw(seed, 1200000));
-        int victim = (int)campaign_draw(seed, PROCESSES);
+        campaign_pause(300000 + (int64_t)db_test_draw(seed, 1200000));
+        int victim = (int)db_test_draw(seed, PROCESSES);
         kill(processes[victim], SIGKILL);
         reap(a, processes[victim], true);
         atomic_fetch_add(&a->kills, 1);
         atomic_fetch_add(&a->tally.faults, 1);
-        processes[victim] = start_orchestrators(a, victim, campaign_draw(seed, UINT64_MAX));
+        processes[victim] = start_orchestrators(a, victim, db_test_draw(seed, UINT64_MAX));
     }
     a->stop = true;
     for (int i = 0; i < PROCESSES; i++)
@@ -100,15 +100,13 @@ static void populate(const fixture *f)
 
 static void check(const fixture *f, arena *a)
 {
-    db_test_wait(f, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'campaign'", 0);
+    campaign_check(f, &a->tally);
     for (const claims_question *q = claims_questions; q->what != NULL; q++) {
         long found = db_test_count(f, q->sql);
         if (found > 0)
             campaign_violation(&a->tally, "%ld %s", found, q->what);
     }
     ledger_check(a);
-    if (db_test_violations(f) != 0)
-        campaign_violation(&a->tally, "an invariant");
     db_test_exec(f,
                  "TRUNCATE journal_claims, journal_writes; UPDATE tasker_tasks SET claim_id = NULL, claimed_at = NULL,"
                  " claimed_by = NULL WHERE claimed_at IS NOT NULL; TRUNCATE journal_claims");
@@ -133,28 +131,16 @@ static void run_round(const fixture *f, const campaign *c, arena *a, uint64_t *s
 int main(int argc, char **argv)
 {
     campaign c = {.name = "claims"};
-    void *state = NULL;
-    if (!campaign_read(&c, argc, argv))
-        return 2;
-    if (getenv("TASKER_TEST_SERVER") == NULL) {
-        printf("1..0 # SKIP no server: run scripts/campaign\n");
-        return getenv("TASKER_TEST_REQUIRE_SERVER") != NULL ? 1 : 0;
-    }
+    int status;
+    const fixture *f = campaign_begin(&c, argc, argv, &status);
+    if (f == NULL)
+        return status;
     arena *a = campaign_share(sizeof *a);
-    if (a == NULL || tasker_db_test_setup(&state) != 0)
-        return 1;
-    fixture *f = state;
-    tasker_db_close(f->db);
-    f->db = NULL;
     a->control = c.control;
     snprintf(a->conninfo, sizeof a->conninfo, "%s", f->conninfo);
-    char *journal = campaign_read_file(CAMPAIGN_SQL);
-    db_test_exec(f, journal);
-    free(journal);
     uint64_t seed = c.seed;
     int64_t until = campaign_now() + c.seconds * INT64_C(1000000);
     while (campaign_now() < until && (c.wanted == 0 || a->claims < c.wanted) && !(c.control && a->tally.violations > 0))
         run_round(f, &c, a, &seed, until);
-    db_test_drop_database(f->database);
-    return campaign_end(&c, &a->tally);
+    return campaign_end(&c, f, &a->tally);
 }

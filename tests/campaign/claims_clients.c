@@ -20,7 +20,7 @@ typedef struct worker {
 
 static uint64_t draw(worker *w, uint64_t below)
 {
-    return campaign_draw(&w->c->seed, below);
+    return db_test_draw(&w->c->seed, below);
 }
 
 static void set_time_zone(PGconn *conn, uint64_t lot)
@@ -253,15 +253,10 @@ static void claim_and_use(worker *w)
 
 void run_orchestrator(client *c)
 {
-    const tasker_db_options options = {.application_name = TASKER_TEXT("campaign"),
-                                       .ageing =
-                                           c->number % 2 == 0 ? TASKER_AGEING_COMPATIBLE : TASKER_AGEING_MONOTONE};
-    worker w = {.c = c, .a = c->a};
-    tasker_status status = tasker_db_open(tasker_text_of(c->a->conninfo), &options, NULL, &w.db);
-    if (status != TASKER_OK) {
-        campaign_violation(&c->a->tally, "open answers %s", tasker_status_name(status));
+    tasker_ageing ageing = c->number % 2 == 0 ? TASKER_AGEING_COMPATIBLE : TASKER_AGEING_MONOTONE;
+    worker w = {.c = c, .a = c->a, .db = campaign_open(c->a->conninfo, ageing, &c->a->tally)};
+    if (w.db == NULL)
         return;
-    }
     while (!c->a->stop) {
         if (draw(&w, 50) == 0)
             set_time_zone(tasker_db_conn(w.db), draw(&w, 100));
@@ -310,7 +305,7 @@ static void plain_claim(client *c, PGconn *conn)
     }
     atomic_fetch_add(&c->a->foreign_claims, PQntuples(mine));
     for (int i = 0; i < PQntuples(mine) && i < 4; i++) {
-        uint64_t lot = campaign_draw(&c->seed, 4);
+        uint64_t lot = db_test_draw(&c->seed, 4);
         char sql[160];
         if (lot > 1)
             continue;
@@ -325,10 +320,9 @@ static void plain_claim(client *c, PGconn *conn)
 
 void run_plain(client *c)
 {
-    PGconn *conn = PQconnectdb(c->a->conninfo);
-    PQclear(PQexec(conn, "SET application_name = 'campaign'"));
+    PGconn *conn = campaign_connect(c->a->conninfo);
     while (!c->a->stop) {
-        uint64_t lot = campaign_draw(&c->seed, 100);
+        uint64_t lot = db_test_draw(&c->seed, 100);
         set_time_zone(conn, lot);
         if (lot < 30)
             plain_claim(c, conn);

@@ -90,7 +90,7 @@ static void replace_dead(arena *a, pid_t *processes, uint64_t *seed)
                 atomic_fetch_add(&a->kills, 1), atomic_fetch_add(&a->tally.faults, 1);
             else
                 campaign_violation(&a->tally, "a process ended with %d", result);
-            processes[i] = start_client(a, roles[i], campaign_draw(seed, UINT64_MAX));
+            processes[i] = start_client(a, roles[i], db_test_draw(seed, UINT64_MAX));
         }
 }
 
@@ -109,7 +109,7 @@ static void run_clients(const fixture *f, arena *a, uint64_t *seed, int64_t unti
     int64_t end = until + (a->control ? 1 : DRAIN_SECONDS) * INT64_C(1000000);
     bool closed = false;
     for (int i = 0; i < CLIENTS; i++)
-        processes[i] = start_client(a, roles[i], campaign_draw(seed, UINT64_MAX));
+        processes[i] = start_client(a, roles[i], db_test_draw(seed, UINT64_MAX));
     while (!(closed = all_closed(conn)) && campaign_now() < end) {
         a->calm = campaign_now() > until;
         replace_dead(a, processes, seed);
@@ -146,7 +146,7 @@ static void populate(const fixture *f)
 /* When nobody is at work. */
 static void check(const fixture *f, arena *a)
 {
-    db_test_wait(f, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'campaign'", 0);
+    campaign_check(f, &a->tally);
     PGconn *conn = db_test_psql(f);
     PGresult *wrong = PQexec(conn, "SELECT what, found FROM matrix_wrong WHERE found > 0");
     if (PQresultStatus(wrong) != PGRES_TUPLES_OK)
@@ -156,8 +156,6 @@ static void check(const fixture *f, arena *a)
     PQclear(wrong);
     PQfinish(conn);
     ledger_check(f, a);
-    if (db_test_violations(f) != 0)
-        campaign_violation(&a->tally, "an invariant");
 }
 
 static void run_round(const fixture *f, arena *a, uint64_t *seed, int64_t until)
@@ -192,25 +190,13 @@ static void crash_calls(const fixture *f, arena *a, const campaign *c)
 int main(int argc, char **argv)
 {
     campaign c = {.name = "crash_matrix"};
-    void *state = NULL;
-    if (!campaign_read(&c, argc, argv))
-        return 2;
-    if (getenv("TASKER_TEST_SERVER") == NULL) {
-        printf("1..0 # SKIP no server: run scripts/campaign\n");
-        return getenv("TASKER_TEST_REQUIRE_SERVER") != NULL ? 1 : 0;
-    }
+    int status;
+    const fixture *f = campaign_begin(&c, argc, argv, &status);
+    if (f == NULL)
+        return status;
     arena *a = campaign_share(sizeof *a);
-    if (a == NULL || tasker_db_test_setup(&state) != 0)
-        return 1;
-    fixture *f = state;
-    assert_status(f->db, tasker_queue_create(f->db, matrix_queue), TASKER_OK);
-    tasker_db_close(f->db);
-    f->db = NULL;
     a->control = c.control;
     snprintf(a->conninfo, sizeof a->conninfo, "%s", f->conninfo);
-    char *views = campaign_read_file(CAMPAIGN_SQL);
-    db_test_exec(f, views);
-    free(views);
     uint64_t seed = c.seed;
     long wanted = c.wanted > 0 ? c.wanted : WANTED;
     if (!c.control)
@@ -219,6 +205,5 @@ int main(int argc, char **argv)
     int64_t until = campaign_now() + c.seconds * INT64_C(1000000);
     while (campaign_now() < until && a->kills < wanted && !(c.control && a->tally.violations > 0))
         run_round(f, a, &seed, until);
-    db_test_drop_database(f->database);
-    return campaign_end(&c, &a->tally);
+    return campaign_end(&c, f, &a->tally);
 }

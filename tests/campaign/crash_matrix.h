@@ -38,7 +38,7 @@ typedef struct arena {
     atomic_bool stop, calm; /* calm: new processes meet no fault */
     bool control;
     char conninfo[256];
-    atomic_long kills, sessions, points, enqueued, taken, completed, failed, reaped, lost;
+    atomic_long kills, sessions, taken, completed, failed, reaped, lost;
     atomic_size_t entries;
     entry ledger[LEDGER];
 } arena;
@@ -49,14 +49,14 @@ void ledger_add(arena *a, tasker_uuid step_uuid, tasker_uuid token);
 void ledger_check(const fixture *f, arena *a);
 
 extern const tasker_definition matrix_definition;
-extern const tasker_text matrix_queue;
+extern const tasker_text matrix_queue; /* made by crash_matrix.sql */
 
 /* ---- the parts ---- */
 
 /* Every call, struck at every place in both ways; or in one of so many of these ways. */
 void crash_each_call(const fixture *f, arena *a, long one_of);
 
-typedef enum client_role { ORCHESTRATOR, WORKER, REAPER, ROLES } client_role;
+typedef enum client_role { ORCHESTRATOR, WORKER, REAPER } client_role;
 
 /* A process of this role, until the arena is stopped or a fault ends it. */
 void run_client(arena *a, client_role role, uint64_t seed);

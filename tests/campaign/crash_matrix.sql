@@ -2,6 +2,8 @@
 -- What must not be found when nobody is at work: steps and messages that do not belong together, and attempts that
 -- ended twice or in another's name.
 
+SELECT tasker_queue.create('shapes_queue');
+
 CREATE VIEW matrix_wrong (what, found) AS
 WITH step AS (
     SELECT s.workflow_step_uuid, s.results, t.workflow_step_transition_uuid AS current_uuid, t.to_state, t.sort_key

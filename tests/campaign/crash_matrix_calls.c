@@ -165,12 +165,11 @@ typedef struct trial {
     bool struck, ended; /* ended: the process lived to tell */
 } trial;
 
-static void run_struck(const arena *a, const write_kind *kind, trial *t, wire_place place, long n, bool session)
+static void run_struck(arena *a, const write_kind *kind, trial *t, wire_place place, long n, bool session)
 {
-    executioner e = {.conn = session ? PQconnectdb(a->conninfo) : NULL};
-    const tasker_db_options options = {.application_name = TASKER_TEXT("campaign")};
-    if (tasker_db_open(tasker_text_of(a->conninfo), &options, NULL, &e.db) != TASKER_OK ||
-        (kind->begin != NULL && kind->begin(e.db, &t->a) != TASKER_OK))
+    executioner e = {.conn = session ? campaign_connect(a->conninfo) : NULL,
+                     .db = campaign_open(a->conninfo, TASKER_AGEING_COMPATIBLE, &a->tally)};
+    if (e.db == NULL || (kind->begin != NULL && kind->begin(e.db, &t->a) != TASKER_OK))
         _exit(1);
     wire_arm(place, n, session ? strike_session : strike_process, &e);
     t->status = kind->send(e.db, &t->a);
@@ -220,7 +219,7 @@ static bool try_call(const fixture *f, arena *a, tasker_db *db, const write_kind
         run_struck(a, kind, t, place, n, session);
     if (waitpid(pid, &result, 0) != pid || (!WIFSIGNALED(result) && !t->ended))
         campaign_violation(&a->tally, "%s: the process ended with %d", kind->name, result);
-    db_test_wait(f, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'campaign'", 0);
+    campaign_await_clients(f);
     bool fired = t->struck || WIFSIGNALED(result);
     atomic_fetch_add(&a->tally.calls, 1);
     atomic_fetch_add(&a->tally.faults, fired);

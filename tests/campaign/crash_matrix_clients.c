@@ -30,7 +30,7 @@ void strike_session(void *context)
 
 static uint64_t draw(client *c, uint64_t below)
 {
-    return campaign_draw(&c->seed, below);
+    return db_test_draw(&c->seed, below);
 }
 
 /* What comes next: the end of the process, or of its session. */
@@ -209,15 +209,10 @@ static void reap(client *c)
 
 void run_client(arena *a, client_role role, uint64_t seed)
 {
-    const tasker_db_options options = {.application_name = TASKER_TEXT("campaign")};
-    client c = {.a = a, .seed = seed};
-    tasker_status status = tasker_db_open(tasker_text_of(a->conninfo), &options, NULL, &c.db);
-    c.e = (executioner){.conn = PQconnectdb(a->conninfo), .db = c.db};
-    PQclear(PQexec(c.e.conn, "SET application_name = 'campaign'"));
-    if (status != TASKER_OK) {
-        campaign_violation(&a->tally, "open answers %s", tasker_status_name(status));
+    client c = {.a = a, .seed = seed, .db = campaign_open(a->conninfo, TASKER_AGEING_COMPATIBLE, &a->tally)};
+    if (c.db == NULL)
         return;
-    }
+    c.e = (executioner){.conn = campaign_connect(a->conninfo), .db = c.db};
     arm(&c);
     while (!a->stop)
         role == ORCHESTRATOR ? orchestrate(&c) : role == WORKER ? work(&c) : reap(&c);

@@ -42,10 +42,7 @@ typedef struct racer {
 
 static uint64_t draw(racer *r, uint64_t below)
 {
-    uint64_t z = r->seed += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return (z ^ (z >> 31)) % below;
+    return db_test_draw(&r->seed, below);
 }
 
 /* ---- counting ---- */

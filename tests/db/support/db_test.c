@@ -146,6 +146,14 @@ char *db_test_read_file(const char *path)
     return text;
 }
 
+uint64_t db_test_draw(uint64_t *seed, uint64_t below)
+{
+    uint64_t z = *seed += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return (z ^ (z >> 31)) % below;
+}
+
 static void install(const fixture *f, tasker_status (*make)(tasker_db *, const tasker_schema_options *))
 {
     tasker_db *db = db_test_open_with(f, &(tasker_db_options){.any_schema = true});

@@ -69,6 +69,9 @@ void db_test_wait(const fixture *f, const char *sql, long expected);
 /* The text of a file of less than 64 KiB; to be freed. */
 char *db_test_read_file(const char *path);
 
+/* The next of the pseudo-random numbers that a seed begins, below this one. */
+uint64_t db_test_draw(uint64_t *seed, uint64_t below);
+
 /*
  * What tasker-core's tables cannot store, for tests that do: the constraint goes that allows but one version of a named
  * task, and the index that results above some 2.6 kB do not fit into. Our tables have neither.
