@@ -161,14 +161,7 @@ static void test_waits(void **state)
          " timezone('UTC', now()) + interval '1 hour' WHERE task_uuid = '%s'",
          text_of(later.task_uuid));
     assert_takes(f->db, &many, 0);
-    tell(conn,
-         "UPDATE tasker_workflow_steps SET last_attempted_at = last_attempted_at - interval '2 hours'"
-         " WHERE workflow_step_uuid = '%s'",
-         text_of(flow.steps[0]));
-    tell(conn,
-         "UPDATE tasker_workflow_step_transitions SET created_at = created_at - interval '2 hours'"
-         " WHERE workflow_step_uuid = '%s'",
-         text_of(flow.steps[0]));
+    age_step(conn, flow.steps[0], 7200);
     tell(conn,
          "UPDATE tasker_task_queue SET start_at = start_at - interval '2 hours', wake_at = wake_at - interval '2 hours'"
          " WHERE task_uuid = '%s'",

@@ -175,9 +175,7 @@ static tasker_status set_paused(tasker_db *db, const pausing *p, int which, bool
 static pausing make_pausing(tasker_db *db, char namespace_name[64], made_flow *own, made_flow *other)
 {
     const tasker_named_task *named = NULL;
-    snprintf(namespace_name, 64, "%s", new_name("paused"));
-    for (char *c = namespace_name; *c != '\0'; c++)
-        *c = *c == '-' ? '_' : *c;
+    snprintf(namespace_name, 64, "%s", new_plain_name("paused"));
     tasker_definition definition = kind;
     definition.namespace_name = T(namespace_name);
     *own = make_flow_by(db, &definition);

@@ -2,19 +2,6 @@
 /* Failed attempts: limits, waits, and workers that were overtaken. */
 #include "flow_test.h"
 
-/* Ends both waits: the step's last start and failures lie an hour back. */
-static void end_waits(PGconn *conn, tasker_uuid step)
-{
-    tell(conn,
-         "UPDATE tasker_workflow_steps SET last_attempted_at = last_attempted_at - interval '1 hour'"
-         " WHERE workflow_step_uuid = '%s'",
-         text_of(step));
-    tell(conn,
-         "UPDATE tasker_workflow_step_transitions SET created_at = created_at - interval '1 hour'"
-         " WHERE workflow_step_uuid = '%s'",
-         text_of(step));
-}
-
 /* ---- limits ---- */
 
 /* Runs a step until it has failed for good, and answers the number of starts. */
@@ -27,12 +14,12 @@ static int32_t run_to_the_end(const fixture *f, const made_flow *flow)
         assert_status(f->db, fail_lease(f->db, leases), TASKER_OK);
         tasker_free(leases);
         if (strcmp(step_state(conn, flow->steps[0]), "error") == 0) {
-            end_waits(conn, flow->steps[0]);
+            age_step(conn, flow->steps[0], 3600);
             take_step(f->db, flow->steps[0], TASKER_GUARD_FAILED);
             return start;
         }
         assert_string_equal(step_state(conn, flow->steps[0]), "pending");
-        end_waits(conn, flow->steps[0]);
+        age_step(conn, flow->steps[0], 3600);
     }
     return 0;
 }
@@ -98,7 +85,7 @@ static void test_permanent(void **state)
                             text_of(flow.steps[0])),
                         "fail|w|1|no such card|CardError|false|14");
     tasker_free(leases);
-    end_waits(conn, flow.steps[0]);
+    age_step(conn, flow.steps[0], 3600);
     take_step(f->db, flow.steps[0], TASKER_GUARD_FAILED);
     const tasker_execution_context *context = NULL;
     assert_status(f->db, tasker_execution_context_get(f->db, &flow.task_uuid, &context), TASKER_OK);
@@ -174,7 +161,7 @@ static void test_backoff(void **state)
                             "pending@1 pending>in_progress@2 in_progress>error@3 error>pending@4*");
         take_step(f->db, flow.steps[0], TASKER_GUARD_FAILED);
         assert_status(f->db, step_event(f->db, flow.steps[0], TASKER_EVENT_START), TASKER_GUARD_FAILED);
-        end_waits(conn, flow.steps[0]);
+        age_step(conn, flow.steps[0], 3600);
         tasker_free(take_step(f->db, flow.steps[0], TASKER_OK));
     }
 }
@@ -222,7 +209,7 @@ static void test_backoff_is_cleared(void **state)
     PGconn *conn = tasker_db_conn(f->db);
     made_flow flow = make_flow(f->db, "a", "");
     fail_after(f, &flow, 0, plain);
-    end_waits(conn, flow.steps[0]);
+    age_step(conn, flow.steps[0], 3600);
     const tasker_leases *leases = take_step(f->db, flow.steps[0], TASKER_OK);
     assert_status(f->db, complete_lease(f->db, leases), TASKER_OK);
     assert_string_equal(step_row(conn, flow.steps[0]), "processed attempts=2");
@@ -242,7 +229,7 @@ static void test_late_results(void **state)
     assert_status(f->db, step_event(f->db, flow.steps[0], TASKER_EVENT_RETRY), TASKER_OK);
     assert_status(f->db, complete_lease(f->db, first), TASKER_CONFLICT);
     assert_status(f->db, fail_lease(f->db, first), TASKER_CONFLICT);
-    end_waits(conn, flow.steps[0]);
+    age_step(conn, flow.steps[0], 3600);
     const tasker_leases *second = take_step(f->db, flow.steps[0], TASKER_OK);
     assert_int_equal(second->items[0]->attempt, 2);
     const char *row = step_row(conn, flow.steps[0]), *history = step_history(conn, flow.steps[0]);
@@ -269,7 +256,7 @@ static void test_late_result_of_the_same_number(void **state)
     assert_status(f->db, task_event(f->db, flow.task_uuid, TASKER_EVENT_FAIL), TASKER_OK);
     assert_status(f->db, task_event(f->db, flow.task_uuid, TASKER_EVENT_RESET), TASKER_OK);
     assert_status(f->db, step_event(f->db, flow.steps[0], TASKER_EVENT_RETRY), TASKER_OK);
-    end_waits(conn, flow.steps[0]);
+    age_step(conn, flow.steps[0], 3600);
     const tasker_leases *second = take_step(f->db, flow.steps[0], TASKER_OK);
     assert_int_equal(second->items[0]->attempt, first->items[0]->attempt);
     assert_status(f->db, complete_lease(f->db, first), TASKER_CONFLICT);

@@ -207,14 +207,7 @@ static void test_release_after_a_failure(void **state)
     const tasker_leases *leases = take_step(f->db, flow.steps[0], TASKER_OK);
     assert_status(f->db, fail_lease(f->db, leases), TASKER_OK);
     tasker_free(leases);
-    tell(conn,
-         "UPDATE tasker_workflow_steps SET last_attempted_at = last_attempted_at - interval '1 hour'"
-         " WHERE workflow_step_uuid = '%s'",
-         text_of(flow.steps[0]));
-    tell(conn,
-         "UPDATE tasker_workflow_step_transitions SET created_at = created_at - interval '1 hour'"
-         " WHERE workflow_step_uuid = '%s'",
-         text_of(flow.steps[0]));
+    age_step(conn, flow.steps[0], 3600);
     leases = take_step(f->db, flow.steps[0], TASKER_OK);
     assert_int_equal(leases->items[0]->attempt, 2);
     assert_status(f->db, tasker_lease_release(f->db, LEASE(leases), 1, NULL), TASKER_OK);

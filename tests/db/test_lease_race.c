@@ -140,18 +140,11 @@ static void drain(arena *a, tasker_db *(*open)(const fixture *f, const queue_bac
         assert_int_equal(ask_number(conn, "SELECT count(*) FROM tasker_ready_set_differences()"), 0);
 }
 
-static void name_namespace(char name[64])
-{
-    snprintf(name, 64, "r%.36s", new_name(""));
-    for (char *c = name; *c != '\0'; c++)
-        *c = *c == '-' || *c == ' ' ? '_' : *c;
-}
-
 static void test_queues(void **state)
 {
     for (size_t i = 0; i < queue_backend_count; i++) {
         char namespace[64], queue[80];
-        name_namespace(namespace);
+        snprintf(namespace, sizeof namespace, "%s", new_plain_name("r"));
         snprintf(queue, sizeof queue, "%s_queue", namespace);
         arena a = {.f = *state, .namespace = T(namespace)};
         tasker_db *db = queue_test_open(a.f, &queue_backends[i]);
@@ -174,7 +167,7 @@ static tasker_db *open_plain(const fixture *f, const queue_backend *backend)
 static void test_without_queues(void **state)
 {
     char namespace[64];
-    name_namespace(namespace);
+    snprintf(namespace, sizeof namespace, "%s", new_plain_name("r"));
     arena a = {.f = *state, .namespace = T(namespace), .without_queue = true};
     make_tasks(&a, a.f->db);
     drain(&a, open_plain, NULL);

@@ -55,9 +55,7 @@ static void over_each_backend(void **state, body run)
 {
     for (size_t i = 0; i < queue_backend_count; i++) {
         place p = {.f = *state, .backend = &queue_backends[i]};
-        snprintf(p.namespace_name, sizeof p.namespace_name, "n%.36s", new_name(""));
-        for (char *c = p.namespace_name; *c != '\0'; c++)
-            *c = *c == '-' || *c == ' ' ? '_' : *c;
+        snprintf(p.namespace_name, sizeof p.namespace_name, "%s", new_plain_name("n"));
         snprintf(p.queue_name, sizeof p.queue_name, "%s_queue", p.namespace_name);
         p.namespace = T(p.namespace_name);
         p.queue = T(p.queue_name);

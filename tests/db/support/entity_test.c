@@ -4,13 +4,23 @@
 
 /* ---- names and keys ---- */
 
-const char *new_name(const char *prefix)
+static const char *name_with(const char *prefix, char separator)
 {
     static char names[64][64];
     static unsigned next;
     char *name = names[next % 64];
-    snprintf(name, sizeof names[0], "%.40s-%u", prefix, next++);
+    snprintf(name, sizeof names[0], "%.40s%c%u", prefix, separator, next++);
     return name;
+}
+
+const char *new_name(const char *prefix)
+{
+    return name_with(prefix, '-');
+}
+
+const char *new_plain_name(const char *prefix)
+{
+    return name_with(prefix, '_');
 }
 
 tasker_uuid new_uuid(void)

@@ -13,6 +13,9 @@
 
 /* A name that no other row of the program has; static storage, one of the last 64. */
 const char *new_name(const char *prefix);
+
+/* The same without a hyphen, as queues and their namespaces want it. */
+const char *new_plain_name(const char *prefix);
 tasker_uuid new_uuid(void);
 
 /* Rows with new names, each hung on new rows; all answer the key. */

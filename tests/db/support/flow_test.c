@@ -121,6 +121,18 @@ tasker_status fail_lease(tasker_db *db, const tasker_leases *leases)
 
 /* ---- questions ---- */
 
+void age_step(PGconn *conn, tasker_uuid workflow_step_uuid, int seconds)
+{
+    tell(conn,
+         "UPDATE tasker_workflow_steps SET last_attempted_at = last_attempted_at - %d * interval '1 second'"
+         " WHERE workflow_step_uuid = '%s'",
+         seconds, text_of(workflow_step_uuid));
+    tell(conn,
+         "UPDATE tasker_workflow_step_transitions SET created_at = created_at - %d * interval '1 second'"
+         " WHERE workflow_step_uuid = '%s'",
+         seconds, text_of(workflow_step_uuid));
+}
+
 tasker_step_readiness readiness_of(tasker_db *db, tasker_uuid workflow_step_uuid)
 {
     const tasker_step_readiness_list *list = NULL;

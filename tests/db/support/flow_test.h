@@ -42,6 +42,9 @@ const tasker_leases *take_step(tasker_db *db, tasker_uuid workflow_step_uuid, ta
 tasker_status complete_lease(tasker_db *db, const tasker_leases *leases);
 tasker_status fail_lease(tasker_db *db, const tasker_leases *leases);
 
+/* As if all that happened to the step had happened so much earlier: waits and leases end. */
+void age_step(PGconn *conn, tasker_uuid workflow_step_uuid, int seconds);
+
 /* How a step stands; without its name. */
 tasker_step_readiness readiness_of(tasker_db *db, tasker_uuid workflow_step_uuid);
 

@@ -115,9 +115,7 @@ void queue_test_each(const fixture *f, queue_body body)
 {
     for (size_t i = 0; i < queue_backend_count; i++) {
         char name[48];
-        snprintf(name, sizeof name, "q%.40s", new_name(""));
-        for (char *c = name; *c != '\0'; c++)
-            *c = *c == '-' || *c == ' ' ? '_' : *c;
+        snprintf(name, sizeof name, "%s", new_plain_name("q"));
         print_message("# %s, queue %s\n", queue_backends[i].name, name);
         tasker_db *db = queue_test_open(f, &queue_backends[i]);
         assert_status(db, tasker_queue_create(db, T(name)), TASKER_OK);

@@ -42,17 +42,4 @@ static inline void settle(tasker_db *db)
     assert_swept(db, &patient, "0 requeued 0 retried 0 failed 0 finalized");
 }
 
-/* As if all that happened to the step had happened so much earlier. */
-static inline void age_step(PGconn *conn, tasker_uuid step, int seconds)
-{
-    tell(conn,
-         "UPDATE tasker_workflow_steps SET last_attempted_at = last_attempted_at - %d * interval '1 second'"
-         " WHERE workflow_step_uuid = '%s'",
-         seconds, text_of(step));
-    tell(conn,
-         "UPDATE tasker_workflow_step_transitions SET created_at = created_at - %d * interval '1 second'"
-         " WHERE workflow_step_uuid = '%s'",
-         seconds, text_of(step));
-}
-
 #endif

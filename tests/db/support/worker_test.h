@@ -23,9 +23,7 @@ static inline place make_place(void **state)
     place p = {.f = *state};
     p.conn = tasker_db_conn(p.f->db);
     p.pool = open_pool(p.f, 0, 4);
-    snprintf(p.name, sizeof p.name, "n%.36s", new_name(""));
-    for (char *c = p.name; *c != '\0'; c++)
-        *c = *c == '-' || *c == ' ' ? '_' : *c;
+    snprintf(p.name, sizeof p.name, "%s", new_plain_name("n"));
     return p;
 }
 
