@@ -87,8 +87,7 @@ above (root_uuid, step_uuid) AS (
 -- part: enqueued_rows (upd, sent)
 SELECT upd.workflow_step_uuid AS key, upd.transition_uuid AS transition_uuid, upd.from_state::text AS from_state,
        'enqueued'::text AS to_state, upd.sort_key::int4 AS sort_key, upd.attempts::int4 AS attempts,
-       coalesce((SELECT kt.to_state FROM {schema}.tasker_task_transitions kt
-                  WHERE kt.task_uuid = upd.task_uuid AND kt.most_recent), 'pending')::text AS task_state,
+       {task_state},
        CASE WHEN upd.from_state = 'error' THEN 2 ELSE 1 END::int4 AS moved
   FROM upd
  WHERE (SELECT count(*) FROM sent) >= 0
@@ -188,25 +187,32 @@ SELECT r.workflow_step_uuid
  WHERE r.available_at <= clock_timestamp() AT TIME ZONE 'UTC'
 
 -- First rows of histories, where other writers left them out.
--- name: claim_enqueue__begin writes none (task_uuids uuid[], tokens uuid[])
-WITH {held}, begun AS (
+-- part: first_rows (task: task_uuid; step: workflow_step_uuid)
+begun AS (
     INSERT INTO {schema}.tasker_task_transitions (task_uuid, to_state, sort_key, most_recent, created_at, updated_at)
-    SELECT held.task_uuid, 'pending', 1, true, n.now, n.now
-      FROM held
+    SELECT task.task_uuid, 'pending', 1, true, n.now, n.now
+      FROM task
      CROSS JOIN (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) n
-     WHERE (SELECT true FROM {schema}.tasker_task_transitions t WHERE t.task_uuid = held.task_uuid LIMIT 1) IS NULL
-     ORDER BY held.task_uuid
+     WHERE (SELECT true FROM {schema}.tasker_task_transitions t WHERE t.task_uuid = task.task_uuid LIMIT 1) IS NULL
+     ORDER BY task.task_uuid
     ON CONFLICT (task_uuid, most_recent) WHERE most_recent DO NOTHING
 )
 INSERT INTO {schema}.tasker_workflow_step_transitions
        (workflow_step_uuid, to_state, sort_key, most_recent, created_at, updated_at)
-SELECT r.workflow_step_uuid, 'pending', 1, true, n.now, n.now
-  FROM ({held_steps}) r
+SELECT step.workflow_step_uuid, 'pending', 1, true, n.now, n.now
+  FROM step
  CROSS JOIN (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) n
  WHERE (SELECT true FROM {schema}.tasker_workflow_step_transitions t
-         WHERE t.workflow_step_uuid = r.workflow_step_uuid LIMIT 1) IS NULL
- ORDER BY r.workflow_step_uuid
-ON CONFLICT (workflow_step_uuid, most_recent) WHERE most_recent DO NOTHING;
+         WHERE t.workflow_step_uuid = step.workflow_step_uuid LIMIT 1) IS NULL
+ ORDER BY step.workflow_step_uuid
+ON CONFLICT (workflow_step_uuid, most_recent) WHERE most_recent DO NOTHING
+
+-- name: claim_enqueue__begin writes none (task_uuids uuid[], tokens uuid[])
+WITH {held}, task AS (
+    SELECT held.task_uuid FROM held
+), step AS (
+    {held_steps}
+), {first_rows};
 
 -- name: claim_enqueue__start writes none (task_uuids uuid[], tokens uuid[], transition_uuids uuid[], actor text?)
 WITH {held}, cur AS MATERIALIZED (

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Attempts of steps: taken, completed, failed. The shape of the writes is explained in lifecycle.sql.
+-- Attempts of steps: taken, completed, failed, extended, released. lifecycle.sql explains the shape of the writes.
 
 -- A step in error that may be tried again passes through pending on its way: two rows, one of them current. claim_id and
 -- claim_timeout_seconds, which tasker-core has and does not use, keep whose the attempt is and how long; they count while
@@ -48,8 +48,7 @@ cur AS MATERIALIZED (
 )
 SELECT upd.workflow_step_uuid AS key, upd.transition_uuid AS transition_uuid, upd.to_state::text AS from_state,
        'in_progress'::text AS to_state, ins.sort_key::int4 AS sort_key, upd.attempts::int4 AS attempts,
-       coalesce((SELECT kt.to_state FROM {schema}.tasker_task_transitions kt
-                  WHERE kt.task_uuid = upd.task_uuid AND kt.most_recent), 'pending')::text AS task_state,
+       {task_state},
        CASE WHEN upd.to_state = 'error' THEN 2 ELSE 1 END::int4 AS moved
   FROM upd
   JOIN ins ON ins.workflow_step_transition_uuid = upd.transition_uuid
@@ -122,7 +121,16 @@ SELECT {l.lease}
           {lease_names}
          WHERE s.workflow_step_uuid = $1) l;
 
--- Fenced by the row that began the attempt: it must be the current one.
+-- Steps and rows of the attempts that these tokens have begun, locked. The fence: what began it is the current row.
+-- part: of_attempts (i: step_uuid, token)
+JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
+      JOIN {schema}.tasker_workflow_step_transitions t
+           ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
+     WHERE t.to_state = 'in_progress'
+       AND t.workflow_step_transition_uuid = i.token
+     ORDER BY s.workflow_step_uuid
+       FOR NO KEY UPDATE OF s, t
+
 -- followed: as workflow_step_apply__followed, without a statement more.
 -- name: lease_complete writes many moved (workflow_step_uuids uuid[], tokens uuid[], transition_uuids uuid[], results jsonb[], metadata jsonb[], followed bool)
 WITH cur AS MATERIALIZED (
@@ -132,13 +140,7 @@ WITH cur AS MATERIALIZED (
       FROM set_config('tasker.followed', CASE WHEN $6 THEN 'on' ELSE 'off' END, true),
            unnest((SELECT $1)::uuid[], $2::uuid[], $3::uuid[], $4::jsonb[], $5::jsonb[])
            AS i (step_uuid, token, transition_uuid, results, metadata)
-      JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
-      JOIN {schema}.tasker_workflow_step_transitions t
-           ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
-     WHERE t.to_state = 'in_progress'
-       AND t.workflow_step_transition_uuid = i.token
-     ORDER BY s.workflow_step_uuid
-       FOR NO KEY UPDATE OF s, t
+      {of_attempts}
 ), {flip_step}, upd AS (
     UPDATE {schema}.tasker_workflow_steps s
        SET processed = true, in_process = false, processed_at = n.now, results = flip.results,
@@ -161,15 +163,20 @@ WITH cur AS MATERIALIZED (
 )
 SELECT upd.workflow_step_uuid AS key, upd.transition_uuid AS transition_uuid, 'in_progress'::text AS from_state,
        'complete'::text AS to_state, (upd.sort_key + 1)::int4 AS sort_key, coalesce(upd.attempts, 0)::int4 AS attempts,
-       coalesce((SELECT kt.to_state FROM {schema}.tasker_task_transitions kt
-                  WHERE kt.task_uuid = upd.task_uuid AND kt.most_recent), 'pending')::text AS task_state,
-       1::int4 AS moved
+       {task_state}, 1::int4 AS moved
   FROM upd
   JOIN ins ON ins.workflow_step_uuid = upd.workflow_step_uuid;
 
--- Error, and on to pending while attempts last. The delay is 2^attempts s, at most 300, with up to 10 % more or less
--- (jitter is drawn by the client between -1 and 1), or what the caller asked for (-1: nothing). It runs from now; since
--- the column counts from the start of the attempt, the time since then is added, rounded up to whole seconds.
+-- How long a failed attempt is to be waited after: 2^attempts s, at most 300, with up to 10 % more or less (jitter is
+-- drawn by the client between -1 and 1), or what the caller asked for (-1: nothing).
+-- part: backoff (flip: attempts, retry_after, jitter)
+(SELECT CASE WHEN flip.retry_after >= 0 THEN least(flip.retry_after, 300)::float8
+                        WHEN p.base < 10 THEN p.base
+                        ELSE p.base * (1 + 0.1 * flip.jitter) END AS delay
+              FROM (SELECT least(power(2, least(coalesce(flip.attempts, 0), 9)), 300) AS base) p)
+
+-- Error, and on to pending while attempts last. The backoff runs from now; since the column counts from the start of
+-- the attempt, the time since then is added, rounded up to whole seconds.
 -- A permanent failure ends the step's being retryable: in error with attempts left it would be ready again.
 -- part: fail_attempts (cur: the current rows, locked, and what is known of each failure)
 {flip_step}, upd AS (
@@ -181,11 +188,7 @@ SELECT upd.workflow_step_uuid AS key, upd.transition_uuid AS transition_uuid, 'i
            updated_at = n.now
       FROM flip
      CROSS JOIN LATERAL (SELECT greatest(clock_timestamp() AT TIME ZONE 'UTC', flip.created_at) AS now) n
-     CROSS JOIN LATERAL (
-           SELECT CASE WHEN flip.retry_after >= 0 THEN least(flip.retry_after, 300)::float8
-                       WHEN p.base < 10 THEN p.base
-                       ELSE p.base * (1 + 0.1 * flip.jitter) END AS delay
-             FROM (SELECT least(power(2, least(coalesce(flip.attempts, 0), 9)), 300) AS base) p) d
+     CROSS JOIN LATERAL {backoff} d
      WHERE s.workflow_step_uuid = flip.workflow_step_uuid
     RETURNING flip.*, n.now, s.backoff_request_seconds,
               s.last_attempted_at + s.backoff_request_seconds * interval '1 second' AS backoff_until
@@ -214,8 +217,7 @@ SELECT upd.workflow_step_uuid AS key, upd.transition_uuid AS transition_uuid, 'i
 )
 SELECT upd.workflow_step_uuid AS key, upd.transition_uuid AS transition_uuid, 'in_progress'::text AS from_state,
        ins.to_state::text AS to_state, ins.sort_key::int4 AS sort_key, coalesce(upd.attempts, 0)::int4 AS attempts,
-       coalesce((SELECT kt.to_state FROM {schema}.tasker_task_transitions kt
-                  WHERE kt.task_uuid = upd.task_uuid AND kt.most_recent), 'pending')::text AS task_state,
+       {task_state},
        CASE WHEN upd.again THEN 2 ELSE 1 END::int4 AS moved
   FROM upd
   JOIN ins ON ins.workflow_step_uuid = upd.workflow_step_uuid AND ins.most_recent
@@ -232,13 +234,7 @@ WITH cur AS MATERIALIZED (
                   $9::jsonb[])
            AS i (step_uuid, token, transition_uuid, retry_uuid, permanent, retry_after, error_message, error_type,
                  metadata)
-      JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
-      JOIN {schema}.tasker_workflow_step_transitions t
-           ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
-     WHERE t.to_state = 'in_progress'
-       AND t.workflow_step_transition_uuid = i.token
-     ORDER BY s.workflow_step_uuid
-       FOR NO KEY UPDATE OF s, t
+      {of_attempts}
 ), {fail_attempts};
 
 -- When each of these steps can start again.
@@ -254,17 +250,12 @@ WITH cur AS MATERIALIZED (
     SELECT s.workflow_step_uuid, s.task_uuid, t.workflow_step_transition_uuid AS token, t.from_state, t.sort_key,
            coalesce(s.last_attempted_at, t.created_at) AS began_at
       FROM unnest((SELECT $1)::uuid[], $2::uuid[]) AS i (step_uuid, token)
-      JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
-      JOIN {schema}.tasker_workflow_step_transitions t
-           ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
-     WHERE t.to_state = 'in_progress'
-       AND t.workflow_step_transition_uuid = i.token
-     ORDER BY s.workflow_step_uuid
-       FOR NO KEY UPDATE OF s, t SKIP LOCKED
+      {of_attempts} SKIP LOCKED
 ), upd AS (
     UPDATE {schema}.tasker_workflow_steps s
        SET claim_id = cur.token::text,
-           claim_timeout_seconds = least(greatest(ceil(extract(epoch FROM n.now - cur.began_at)), 0) + $3, 2147483647)::integer,
+           claim_timeout_seconds = least(greatest(ceil(extract(epoch FROM n.now - cur.began_at)), 0) + $3,
+                                         2147483647)::integer,
            updated_at = n.now
       FROM cur, (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) n
      WHERE s.workflow_step_uuid = cur.workflow_step_uuid
@@ -273,9 +264,7 @@ WITH cur AS MATERIALIZED (
 SELECT upd.workflow_step_uuid AS key, upd.token AS transition_uuid,
        coalesce(upd.from_state, 'in_progress')::text AS from_state,
        'in_progress'::text AS to_state, upd.sort_key::int4 AS sort_key, coalesce(upd.attempts, 0)::int4 AS attempts,
-       coalesce((SELECT kt.to_state FROM {schema}.tasker_task_transitions kt
-                  WHERE kt.task_uuid = upd.task_uuid AND kt.most_recent), 'pending')::text AS task_state,
-       1::int4 AS moved
+       {task_state}, 1::int4 AS moved
   FROM upd;
 
 -- Not begun: as if the attempt had never been.
@@ -284,13 +273,7 @@ WITH cur AS MATERIALIZED (
     SELECT s.workflow_step_uuid, s.task_uuid, t.workflow_step_transition_uuid, t.sort_key, t.created_at,
            t.metadata ->> 'actor' AS actor, i.transition_uuid
       FROM unnest((SELECT $1)::uuid[], $2::uuid[], $3::uuid[]) AS i (step_uuid, token, transition_uuid)
-      JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
-      JOIN {schema}.tasker_workflow_step_transitions t
-           ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
-     WHERE t.to_state IN {step_release_from}
-       AND t.workflow_step_transition_uuid = i.token
-     ORDER BY s.workflow_step_uuid
-       FOR NO KEY UPDATE OF s, t
+      {of_attempts}
 ), {flip_step}, upd AS (
     UPDATE {schema}.tasker_workflow_steps s
        SET in_process = false, attempts = greatest(s.attempts - 1, 0), backoff_request_seconds = NULL, claim_id = NULL,
@@ -311,8 +294,6 @@ WITH cur AS MATERIALIZED (
 )
 SELECT upd.workflow_step_uuid AS key, upd.transition_uuid AS transition_uuid, 'in_progress'::text AS from_state,
        'pending'::text AS to_state, (upd.sort_key + 1)::int4 AS sort_key, coalesce(upd.attempts, 0)::int4 AS attempts,
-       coalesce((SELECT kt.to_state FROM {schema}.tasker_task_transitions kt
-                  WHERE kt.task_uuid = upd.task_uuid AND kt.most_recent), 'pending')::text AS task_state,
-       1::int4 AS moved
+       {task_state}, 1::int4 AS moved
   FROM upd
   JOIN ins ON ins.workflow_step_uuid = upd.workflow_step_uuid;

@@ -81,30 +81,14 @@ SELECT
                                            WHERE ns.name = ANY ($2)) END,
                       $3, clock_timestamp() AT TIME ZONE 'UTC') WITH ORDINALITY AS r (step_uuid, n)), true) IS NULL;
 
--- First rows of histories, where other writers left them out.
 -- name: lease_take__begin writes none ()
-WITH found AS MATERIALIZED (
+WITH step AS MATERIALIZED (
     SELECT s.workflow_step_uuid, s.task_uuid
       FROM {schema}.tasker_workflow_steps s
      WHERE s.workflow_step_uuid = ANY (ARRAY(SELECT g.step_uuid FROM ({gathered}) g))
-), begun AS (
-    INSERT INTO {schema}.tasker_task_transitions (task_uuid, to_state, sort_key, most_recent, created_at, updated_at)
-    SELECT f.task_uuid, 'pending', 1, true, n.now, n.now
-      FROM (SELECT DISTINCT found.task_uuid FROM found) f
-     CROSS JOIN (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) n
-     WHERE (SELECT true FROM {schema}.tasker_task_transitions t WHERE t.task_uuid = f.task_uuid LIMIT 1) IS NULL
-     ORDER BY f.task_uuid
-    ON CONFLICT (task_uuid, most_recent) WHERE most_recent DO NOTHING
-)
-INSERT INTO {schema}.tasker_workflow_step_transitions
-       (workflow_step_uuid, to_state, sort_key, most_recent, created_at, updated_at)
-SELECT f.workflow_step_uuid, 'pending', 1, true, n.now, n.now
-  FROM found f
- CROSS JOIN (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) n
- WHERE (SELECT true FROM {schema}.tasker_workflow_step_transitions t
-         WHERE t.workflow_step_uuid = f.workflow_step_uuid LIMIT 1) IS NULL
- ORDER BY f.workflow_step_uuid
-ON CONFLICT (workflow_step_uuid, most_recent) WHERE most_recent DO NOTHING;
+), task AS (
+    SELECT DISTINCT step.task_uuid FROM step
+), {first_rows};
 
 -- part: items_gathered ()
 item AS MATERIALIZED (

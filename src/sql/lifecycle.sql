@@ -45,6 +45,10 @@ flip AS (
     RETURNING cur.*
 )
 
+-- part: task_state (upd: task_uuid)
+coalesce((SELECT kt.to_state FROM {schema}.tasker_task_transitions kt
+                  WHERE kt.task_uuid = upd.task_uuid AND kt.most_recent), 'pending')::text AS task_state
+
 -- A history without rows counts as pending; the row is written when somebody first needs to move it.
 -- name: workflow_step_apply__begin writes none (workflow_step_uuids uuid[], transition_uuids uuid[], claim uuid?)
 INSERT INTO {schema}.tasker_workflow_step_transitions
@@ -54,8 +58,8 @@ SELECT i.transition_uuid, s.workflow_step_uuid, 'pending', 1, true, n.now, n.now
   JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
  CROSS JOIN LATERAL (SELECT s.task_uuid, $3) AS held (task_uuid, token)
  CROSS JOIN LATERAL (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) n
- WHERE NOT EXISTS (SELECT FROM {schema}.tasker_workflow_step_transitions t
-                    WHERE t.workflow_step_uuid = s.workflow_step_uuid)
+ WHERE (SELECT true FROM {schema}.tasker_workflow_step_transitions t
+         WHERE t.workflow_step_uuid = s.workflow_step_uuid LIMIT 1) IS NULL
    AND {still_held}
  ORDER BY s.workflow_step_uuid
 ON CONFLICT (workflow_step_uuid, most_recent) WHERE most_recent DO NOTHING;
@@ -68,7 +72,7 @@ SELECT i.transition_uuid, k.task_uuid, 'pending', 1, true, n.now, n.now
   JOIN {schema}.tasker_tasks k ON k.task_uuid = i.task_uuid
  CROSS JOIN LATERAL (SELECT k.task_uuid, $3) AS held (task_uuid, token)
  CROSS JOIN LATERAL (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) n
- WHERE NOT EXISTS (SELECT FROM {schema}.tasker_task_transitions t WHERE t.task_uuid = k.task_uuid)
+ WHERE (SELECT true FROM {schema}.tasker_task_transitions t WHERE t.task_uuid = k.task_uuid LIMIT 1) IS NULL
    AND {still_held}
  ORDER BY k.task_uuid
 ON CONFLICT (task_uuid, most_recent) WHERE most_recent DO NOTHING;
@@ -77,7 +81,9 @@ ON CONFLICT (task_uuid, most_recent) WHERE most_recent DO NOTHING;
 -- name: workflow_step_apply__lock_tasks runs none (workflow_step_uuids uuid[])
 SELECT
   FROM {schema}.tasker_tasks k
- WHERE k.task_uuid IN (SELECT s.task_uuid FROM {schema}.tasker_workflow_steps s WHERE s.workflow_step_uuid = ANY ((SELECT $1)::uuid[]))
+ WHERE k.task_uuid IN (SELECT s.task_uuid
+                         FROM {schema}.tasker_workflow_steps s
+                        WHERE s.workflow_step_uuid = ANY ((SELECT $1)::uuid[]))
  ORDER BY k.task_uuid
    FOR NO KEY UPDATE OF k;
 
@@ -248,7 +254,8 @@ WITH cur AS MATERIALIZED (
      WHERE t.to_state = ANY ($3)
        AND ($6 IS NULL OR t.sort_key = $6)
        AND {still_held}
-       AND NOT EXISTS (SELECT FROM {schema}.tasker_task_transitions o WHERE o.task_transition_uuid = i.transition_uuid)
+       AND (SELECT true FROM {schema}.tasker_task_transitions o
+             WHERE o.task_transition_uuid = i.transition_uuid) IS NULL
        AND ($5 = 0 OR (
            SELECT true
              FROM {schema}.tasker_workflow_steps s
@@ -293,14 +300,16 @@ WITH cur AS MATERIALIZED (
       JOIN {schema}.tasker_tasks k ON k.task_uuid = i.task_uuid
       JOIN {schema}.tasker_task_transitions t ON t.task_uuid = k.task_uuid AND t.most_recent
      WHERE t.to_state IN {open}
-       AND NOT EXISTS (SELECT FROM {schema}.tasker_task_transitions o WHERE o.task_transition_uuid = i.transition_uuid)
+       AND (SELECT true FROM {schema}.tasker_task_transitions o
+             WHERE o.task_transition_uuid = i.transition_uuid) IS NULL
        AND ($4 OR (SELECT true FROM {schema}.tasker_workflow_steps s WHERE s.task_uuid = k.task_uuid LIMIT 1))
-       AND NOT EXISTS (
-           SELECT FROM {schema}.tasker_workflow_steps s
-             LEFT JOIN {schema}.tasker_workflow_step_transitions st
-                    ON st.workflow_step_uuid = s.workflow_step_uuid AND st.most_recent
-            WHERE s.task_uuid = k.task_uuid
-              AND coalesce(st.to_state, 'pending') NOT IN {done})
+       AND (SELECT true
+              FROM {schema}.tasker_workflow_steps s
+              LEFT JOIN {schema}.tasker_workflow_step_transitions st
+                     ON st.workflow_step_uuid = s.workflow_step_uuid AND st.most_recent
+             WHERE s.task_uuid = k.task_uuid
+               AND coalesce(st.to_state, 'pending') NOT IN {done}
+             LIMIT 1) IS NULL
      ORDER BY k.task_uuid
        FOR NO KEY UPDATE OF k, t
 ), {flip_task}, ins AS (
@@ -340,7 +349,8 @@ WITH cur AS MATERIALIZED (
       JOIN {schema}.tasker_task_transitions t ON t.task_uuid = k.task_uuid AND t.most_recent
       JOIN {tasker_task_execution_contexts} x ON x.task_uuid = k.task_uuid
      WHERE t.to_state IN {open}
-       AND NOT EXISTS (SELECT FROM {schema}.tasker_task_transitions o WHERE o.task_transition_uuid = i.transition_uuid)
+       AND (SELECT true FROM {schema}.tasker_task_transitions o
+             WHERE o.task_transition_uuid = i.transition_uuid) IS NULL
        AND (x.stuck OR ($3 AND x.blocked_steps + x.cancelled_steps > 0))
      ORDER BY k.task_uuid
        FOR NO KEY UPDATE OF k, t

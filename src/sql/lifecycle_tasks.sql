@@ -27,7 +27,8 @@ cur AS MATERIALIZED (
      WHERE t.to_state = ANY ($3)
        AND ($5 IS NULL OR t.sort_key = $5)
        AND {still_held}
-       AND NOT EXISTS (SELECT FROM {schema}.tasker_task_transitions o WHERE o.task_transition_uuid = i.transition_uuid)
+       AND (SELECT true FROM {schema}.tasker_task_transitions o
+             WHERE o.task_transition_uuid = i.transition_uuid) IS NULL
      ORDER BY k.task_uuid
        FOR NO KEY UPDATE OF k, t
 )
@@ -73,7 +74,8 @@ WITH {cur_task}, {flip_task}, {ins_task}, task AS (
      WHERE t.to_state = $4
        AND ($5 IS NULL OR t.sort_key = $5)
        AND {still_held}
-       AND NOT EXISTS (SELECT FROM {schema}.tasker_task_transitions o WHERE o.task_transition_uuid = i.transition_uuid)
+       AND (SELECT true FROM {schema}.tasker_task_transitions o
+             WHERE o.task_transition_uuid = i.transition_uuid) IS NULL
 ), cur_step AS MATERIALIZED (
     SELECT s.workflow_step_uuid, s.task_uuid, t.workflow_step_transition_uuid, t.to_state, t.sort_key, t.created_at
       FROM scope

@@ -15,7 +15,7 @@ SELECT s.workflow_step_uuid IS NOT NULL AS found, coalesce(s.task_uuid = i.task_
  ORDER BY i.n;
 
 -- A step that is enqueued has evidently been started: these workers do not say so. That attempt is counted here.
--- targets: the state that each leads to; it fails as by lease_fail (fail_attempts).
+-- targets: the state that each leads to; what fails is told as by fail_attempts, in lease.sql.
 -- name: result_message_apply writes many moved (queue_name text, msg_ids int8[], workflow_step_uuids uuid[],
 --   transition_uuids uuid[], targets text[], results jsonb[], permanents bool[], retry_after_seconds int4[],
 --   error_messages text[], error_types text[], execution_ms int8[], workers text[], jitter float8)
@@ -26,7 +26,7 @@ WITH gone AS MATERIALIZED (
            i.transition_uuid, i.target, i.results, i.permanent, i.retry_after, i.error_message, i.error_type,
            i.execution_ms, i.worker,
            a.attempts, i.target = 'error' AND s.retryable AND NOT i.permanent
-                       AND a.attempts < coalesce(s.retry_limit, 3) AS again
+                       AND a.attempts < coalesce(s.retry_limit, 3) AS again, $13 AS jitter
       FROM unnest($2::int8[], $3::uuid[], $4::uuid[], $5::text[], $6::jsonb[], $7::bool[], $8::int4[], $9::text[],
                   $10::text[], $11::int8[], $12::text[])
            AS i (msg_id, step_uuid, transition_uuid, target, results, permanent, retry_after, error_message, error_type,
@@ -55,11 +55,7 @@ WITH gone AS MATERIALIZED (
            updated_at = n.now
       FROM flip
      CROSS JOIN LATERAL (SELECT greatest(clock_timestamp() AT TIME ZONE 'UTC', flip.created_at) AS now) n
-     CROSS JOIN LATERAL (
-           SELECT CASE WHEN flip.retry_after >= 0 THEN least(flip.retry_after, 300)::float8
-                       WHEN p.base < 10 THEN p.base
-                       ELSE p.base * (1 + 0.1 * $13) END AS delay
-             FROM (SELECT least(power(2, least(flip.attempts, 9)), 300) AS base) p) d
+     CROSS JOIN LATERAL {backoff} d
      WHERE s.workflow_step_uuid = flip.workflow_step_uuid
     RETURNING flip.*, n.now, s.backoff_request_seconds,
               s.last_attempted_at + s.backoff_request_seconds * interval '1 second' AS backoff_until
@@ -96,8 +92,7 @@ WITH gone AS MATERIALIZED (
 )
 SELECT upd.workflow_step_uuid AS key, upd.transition_uuid AS transition_uuid, upd.to_state::text AS from_state,
        ins.to_state::text AS to_state, ins.sort_key::int4 AS sort_key, upd.attempts::int4 AS attempts,
-       coalesce((SELECT kt.to_state FROM {schema}.tasker_task_transitions kt
-                  WHERE kt.task_uuid = upd.task_uuid AND kt.most_recent), 'pending')::text AS task_state,
+       {task_state},
        (CASE WHEN upd.again THEN 2 ELSE 1 END + CASE WHEN upd.to_state = 'enqueued' THEN 1 ELSE 0 END)::int4 AS moved
   FROM upd
   JOIN ins ON ins.workflow_step_uuid = upd.workflow_step_uuid AND ins.most_recent
