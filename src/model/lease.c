@@ -4,14 +4,12 @@
 #include "model/lease_read.h"
 #include "model/move.h"
 #include "statements.h"
-#include "value/state.h"
 
 static void add_take(tkr_call *call, tkr_move *m)
 {
     const tasker_lease_options *options = m->own;
-    tasker_text sources[2 * TKR_STATES]; /* from error by way of pending */
-    size_t source_count = tkr_state_sources(true, TASKER_EVENT_START, sources);
-    source_count += tkr_state_sources(true, TASKER_EVENT_RETRY, sources + source_count);
+    tasker_text sources[2 * TKR_STATES];
+    size_t source_count = tkr_lease_sources(sources);
     tkr_add_workflow_step_apply__start_tasks(call, m->keys, m->count, m->others, m->count, m->ids, m->count, sources,
                                              source_count, NULL, m->change.actor, m->claim);
     m->answer = call->part_count;

@@ -64,6 +64,12 @@ int32_t tkr_lease_seconds(int32_t lease_seconds)
     return lease_seconds > 0 ? lease_seconds : TKR_LEASE_SECONDS;
 }
 
+size_t tkr_lease_sources(tasker_text sources[2 * TKR_STATES])
+{
+    size_t count = tkr_state_sources(true, TASKER_EVENT_START, sources);
+    return count + tkr_state_sources(true, TASKER_EVENT_RETRY, sources + count);
+}
+
 void tkr_lease_add_context(tkr_call *call, const tasker_uuid *ids, size_t count, bool without_context,
                            uint32_t *answers)
 {

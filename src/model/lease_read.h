@@ -3,6 +3,7 @@
 #pragma once
 #include "statement/call.h"
 #include "tasker/lease.h"
+#include "value/state.h"
 
 /* Of lease_seconds where it is 0. */
 enum { TKR_LEASE_SECONDS = 30 };
@@ -10,6 +11,9 @@ enum { TKR_LEASE_SECONDS = 30 };
 /* Worker, numbers and reserved words. False: refused, now or before. */
 bool tkr_lease_check_options(tkr_call *call, const tasker_lease_options *options);
 int32_t tkr_lease_seconds(int32_t lease_seconds);
+
+/* The states that an attempt begins in, as history spells them; from error by way of pending. How many. */
+size_t tkr_lease_sources(tasker_text sources[2 * TKR_STATES]);
 
 /* What tasker_lease_take would refuse these options for; nothing is sent. */
 tasker_status tkr_lease_take_check(tasker_db *db, const tasker_lease_options *options);

@@ -2,13 +2,13 @@
 /* Taking whatever there is: messages and starts in one flush. src/sql/lease_take.sql says how. */
 #include <string.h>
 #include "db/hooks.h"
+#include "model/claim_keep.h"
 #include "model/lease_read.h"
 #include "model/move.h"
 #include "model/queue_backend.h"
 #include "statements.h"
 #include "value/error.h"
 #include "value/queue_name.h"
-#include "value/state.h"
 
 typedef struct taking {
     const tasker_lease_options *options; /* the caller's, while the call is built */
@@ -31,10 +31,7 @@ static bool check_source(tkr_call *call, const tasker_lease_options *o)
 {
     if (!o->without_queue && (o->namespace_names == NULL || o->namespace_name_count == 0))
         tkr_refuse(call, TASKER_INVALID_ARGUMENT, "options.namespace_names are required, but for without_queue");
-    else if (o->without_queue && call->status == TASKER_OK && !tkr_link_has_ready_set(call->db))
-        tkr_refuse(call, TASKER_UNSUPPORTED, "schema \"%s\" keeps no ready set: adopt it first (schema adopt)",
-                   call->db->schema);
-    return o->without_queue ? call->status == TASKER_OK : tkr_backend_check(call);
+    return o->without_queue ? tkr_claim_check(call) : tkr_backend_check(call);
 }
 
 /* "<namespace>_queue" for each; they live as long as the call. */
@@ -73,9 +70,8 @@ static void add_gather(tkr_call *call, const taking *t)
 
 static void add_flush(tkr_call *call, taking *t)
 {
-    tasker_text sources[2 * TKR_STATES]; /* from error by way of pending */
-    size_t source_count = tkr_state_sources(true, TASKER_EVENT_START, sources);
-    source_count += tkr_state_sources(true, TASKER_EVENT_RETRY, sources + source_count);
+    tasker_text sources[2 * TKR_STATES];
+    size_t source_count = tkr_lease_sources(sources);
     add_gather(call, t);
     if (!t->options->without_queue && tkr_link_has_ready_set(call->db))
         tkr_add_lease_take__set_aside(call);
