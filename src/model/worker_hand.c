@@ -136,7 +136,7 @@ static void take_out(tasker_worker *w, tkr_closing *c)
 /* Verdicts on the lease; all else is about the try. */
 static bool is_verdict(tasker_status status)
 {
-    return tasker_status_is_done(status) || (status >= TASKER_NOT_FOUND && status <= TASKER_DUPLICATE);
+    return tasker_status_is_done(status) || tkr_status_is_expected(status);
 }
 
 /* What the server refuses cannot come back as it is. A failure that says so can. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Filling a tasker_error. Both functions take NULL: nobody wants to know. */
+/* Filling a tasker_error, which may be NULL: nobody wants to know. And one kind of status. */
 #ifndef TKR_VALUE_ERROR_H
 #define TKR_VALUE_ERROR_H
 
@@ -14,5 +14,8 @@ void tkr_error_clear(tasker_error *error);
  */
 tasker_status tkr_error_set(tasker_error *error, tasker_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* An outcome that is no failure: nothing was written, the caller's transaction goes on. */
+bool tkr_status_is_expected(tasker_status status);
 
 #endif

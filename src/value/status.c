@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "tasker/status.h"
+#include "value/error.h"
 
 /* What the predicates below tell apart. */
-enum kind { DONE, TRANSIENT, OTHER };
+enum kind { DONE, EXPECTED, TRANSIENT, OTHER };
 
 /* The one list of statuses: name, number, kind, sentence. */
 #define STATUSES(X)                                                                                                    \
@@ -10,11 +10,11 @@ enum kind { DONE, TRANSIENT, OTHER };
     X(NOOP, 1, DONE, "It was so already, or there was nothing to do.")                                                 \
     X(QUEUED, 2, OTHER, "The call is queued; its answer is to come.")                                                  \
     X(AGAIN, 3, OTHER, "The call is not finished; wait and step again.")                                               \
-    X(NOT_FOUND, 10, OTHER, "There is no such row.")                                                                   \
-    X(CONFLICT, 11, OTHER, "Someone else was first.")                                                                  \
-    X(INVALID_TRANSITION, 12, OTHER, "The event leads nowhere from the current state.")                                \
-    X(GUARD_FAILED, 13, OTHER, "The condition of the transition is not met.")                                          \
-    X(DUPLICATE, 14, OTHER, "The natural key is taken.")                                                               \
+    X(NOT_FOUND, 10, EXPECTED, "There is no such row.")                                                                \
+    X(CONFLICT, 11, EXPECTED, "Someone else was first.")                                                               \
+    X(INVALID_TRANSITION, 12, EXPECTED, "The event leads nowhere from the current state.")                             \
+    X(GUARD_FAILED, 13, EXPECTED, "The condition of the transition is not met.")                                       \
+    X(DUPLICATE, 14, EXPECTED, "The natural key is taken.")                                                            \
     X(INVALID_ARGUMENT, 20, OTHER, "An argument is not valid.")                                                        \
     X(TOO_LONG, 21, OTHER, "A text is longer than its column.")                                                        \
     X(LIMIT_EXCEEDED, 22, OTHER, "An argument exceeds a limit.")                                                       \
@@ -86,6 +86,11 @@ static enum kind kind_of(tasker_status status)
 bool tasker_status_is_done(tasker_status status)
 {
     return kind_of(status) == DONE;
+}
+
+bool tkr_status_is_expected(tasker_status status)
+{
+    return kind_of(status) == EXPECTED;
 }
 
 bool tasker_status_is_transient(tasker_status status)
