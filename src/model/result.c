@@ -269,9 +269,7 @@ static tasker_status do_some(batch *b, size_t from, size_t to)
     add_others(&call, b, from, to, STALE);
     add_others(&call, b, from, to, BEAT);
     add_applied(&call, d);
-    if (call.part_count == 0)
-        return tkr_abandon(&call);
-    tasker_status status = tkr_run(&call, finish_doing, NULL);
+    tasker_status status = call.part_count > 0 ? tkr_run(&call, finish_doing, NULL) : tkr_abandon(&call);
     for (size_t i = from; status == TASKER_OK && i < to; i++) {
         result *r = &b->results[i];
         bool applied = r->fate == BEAT || (r->fate == APPLY && r->moved);
@@ -316,7 +314,7 @@ static tasker_status close_tasks(batch *b)
     static const tasker_finalize_options options = {.empty_stays_open = true};
     tasker_status status = n > 0 ? tasker_task_finalize(b->db, tasks, n, &options, NULL) : TASKER_OK;
     free(tasks);
-    return status >= TASKER_NOT_FOUND && status <= TASKER_DUPLICATE ? TASKER_OK : status;
+    return tkr_status_is_expected(status) ? TASKER_OK : status;
 }
 
 static tasker_status out_of_memory(tasker_db *db)
