@@ -42,11 +42,14 @@ typedef struct tasker_listener_options {
 
 /*
  * Who notifies. Of messages: senders, where the queue is told to (tasker_queue_set_notify). Of ready tasks: handles
- * opened with notify_ready (tasker/db.h), in the transactions that make something ready or give it back: they create a
- * workflow; complete, resolve, skip, retry, reset or release steps; reset tasks; release claims; and then only if there
- * is a step that can start. Many in one transaction are one notification. It costs a look at the tasks in question,
- * and commits that notify wait for each other, in the whole server; so it is for programs whose answer must come sooner
- * than poll_ms, and not for bulk loads. No trigger notifies: what others write, and backoffs that end, is polled for.
+ * opened with notify_ready (tasker/db.h), in the transactions that make something ready or give it back: they create
+ * workflows or steps; complete, resolve, skip, retry, reset, release or (a sweep) requeue steps; change what an edge
+ * or a limit held back; reset tasks, have them begin sooner, release their claims or shorten them; and then only if
+ * there is a step that can start. Namespaces and named tasks that are resumed, and a ready set that is made anew,
+ * notify in any case. Many in one transaction are one notification. It costs a look at the tasks in question, and
+ * commits that notify wait for each other, in the whole server; so it is for programs whose answer must come sooner
+ * than poll_ms, and not for bulk loads. No trigger notifies: what others write, and what a time brings (backoffs that
+ * end, claims that run out, a start_at), is polled for.
  */
 
 /*

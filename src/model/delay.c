@@ -3,6 +3,7 @@
 #include "model/delay.h"
 #include "model/claim_keep.h"
 #include "model/registry.h"
+#include "model/wake.h"
 #include "statements.h"
 #include "tasker/named_task.h"
 #include "tasker/task_namespace.h"
@@ -39,6 +40,7 @@ tasker_status tasker_task_delay(tasker_db *db, const tasker_uuid *task_uuid, tas
     if (!tkr_claim_check(&call))
         return tkr_abandon(&call);
     tkr_add_task_delay(&call, task_uuid, &start_at);
+    tkr_wake_for_tasks(&call, task_uuid, 1);
     return tkr_run(&call, finish_delay, NULL);
 }
 
@@ -79,18 +81,20 @@ static tasker_status finish_pause(tkr_call *call)
 
 tasker_status tasker_task_namespace_set_paused(tasker_db *db, const tasker_uuid *task_namespace_uuid, bool paused)
 {
+    tkr_wake_channel channel;
     tkr_call call = tkr_begin(db);
     if (!tkr_claim_check(&call))
         return tkr_abandon(&call);
-    tkr_add_task_namespace_set_paused(&call, task_namespace_uuid, paused);
+    tkr_add_task_namespace_set_paused(&call, task_namespace_uuid, paused, tkr_wake_on(&call, &channel));
     return tkr_run(&call, finish_pause, NULL);
 }
 
 tasker_status tasker_named_task_set_paused(tasker_db *db, const tasker_uuid *named_task_uuid, bool paused)
 {
+    tkr_wake_channel channel;
     tkr_call call = tkr_begin(db);
     if (!tkr_claim_check(&call))
         return tkr_abandon(&call);
-    tkr_add_named_task_set_paused(&call, named_task_uuid, paused);
+    tkr_add_named_task_set_paused(&call, named_task_uuid, paused, tkr_wake_on(&call, &channel));
     return tkr_run(&call, finish_pause, NULL);
 }

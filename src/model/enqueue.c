@@ -5,6 +5,7 @@
 #include "model/move.h"
 #include "model/queue_backend.h"
 #include "model/registry.h"
+#include "model/wake.h"
 #include "statements.h"
 #include "tasker/claim.h"
 #include "value/error.h"
@@ -171,6 +172,7 @@ static void add_claim_enqueue(tkr_call *call, tkr_keeping *k, const tasker_enque
     tkr_add_claim_release(call, k->tasks, k->count, k->tokens, k->count);
     tkr_add_task_apply__follow(call, k->tasks, k->count);
     tkr_add_claim_release__settle(call, k->tasks, k->count);
+    tkr_wake_for_tasks(call, k->tasks, k->count);
 }
 
 tasker_status tasker_claim_enqueue(tasker_db *db, const tasker_claim *const *claims, size_t count,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The ready set, looked at and made anew. Its upkeep stands in sql/migrations/0001_ready_set*.sql. */
+#include "model/wake.h"
 #include "statements.h"
 #include "tasker/readiness.h"
 
@@ -41,6 +42,7 @@ static tasker_status rebuild(tkr_call *call)
     if (status != TASKER_OK || (*begun && !part.has_next_uuid))
         return status;
     tkr_add_ready_set_rebuild(call, *begun ? &part.next_uuid : NULL);
+    tkr_wake_for_all(call);
     *(bool *)call->state = true;
     return TASKER_AGAIN;
 }

@@ -9,6 +9,7 @@
 #include "model/lease_read.h"
 #include "model/queue_backend.h"
 #include "model/registry.h"
+#include "model/wake.h"
 #include "statements.h"
 #include "value/error.h"
 #include "value/state.h"
@@ -171,6 +172,7 @@ static void add_requeue(tkr_call *call, sweep *s)
         tkr_add_sweep_run__requeue_silent(call, REQUEUE_ARGUMENTS(s, m, rows));
         break;
     }
+    tkr_wake_for_steps(call, m->keys, m->count);
     tkr_move_listen(call, m);
 }
 

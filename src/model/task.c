@@ -6,6 +6,7 @@
 #include "model/many.h"
 #include "model/identity.h"
 #include "model/registry.h"
+#include "model/wake.h"
 #include "statements.h"
 #include "value/error.h"
 #include "value/text.h"
@@ -267,6 +268,8 @@ tasker_status tasker_task_update(tasker_db *db, const tasker_uuid *task_uuid, co
                         input->reason, input->reference_id, input->context, input->tags, input->bypass_steps,
                         TKR_IF_HAS(input, priority), TKR_IF_HAS(input, claim_timeout_seconds), cleared,
                         list_cleared(input, cleared));
+    if (input->has_claim_timeout_seconds) /* a claim may be over with it */
+        tkr_wake_for_tasks(&call, task_uuid, 1);
     return tkr_update(&call, TKR_STATEMENT_task_get, out);
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/wake.h"
 #include "statements.h"
-#include "value/queue_name.h"
 
 /* Without a ready set nobody claims, and there is nothing to be looked up in. */
 static bool wakes(const tkr_call *call)
@@ -9,22 +8,40 @@ static bool wakes(const tkr_call *call)
     return call->status == TASKER_OK && call->db->notify_ready && tkr_link_has_ready_set(call->db);
 }
 
+tasker_text tkr_wake_on(const tkr_call *call, tkr_wake_channel *channel)
+{
+    if (!wakes(call))
+        return (tasker_text){0};
+    tkr_ready_channel(call->db->schema, channel->name);
+    return tasker_text_of(channel->name);
+}
+
 void tkr_wake_for_steps(tkr_call *call, const tasker_uuid *workflow_step_uuids, size_t count)
 {
-    char channel[TKR_CHANNEL_SIZE];
-    if (!wakes(call))
-        return;
-    tkr_ready_channel(call->db->schema, channel);
-    tkr_add_workflow_step_apply__wake(call, workflow_step_uuids, count, tasker_text_of(channel));
+    tkr_wake_channel channel;
+    if (wakes(call))
+        tkr_add_workflow_step_apply__wake(call, workflow_step_uuids, count, tkr_wake_on(call, &channel));
 }
 
 void tkr_wake_for_tasks(tkr_call *call, const tasker_uuid *task_uuids, size_t count)
 {
-    char channel[TKR_CHANNEL_SIZE];
-    if (!wakes(call))
-        return;
-    tkr_ready_channel(call->db->schema, channel);
-    tkr_add_task_apply__wake(call, task_uuids, count, tasker_text_of(channel));
+    tkr_wake_channel channel;
+    if (wakes(call))
+        tkr_add_task_apply__wake(call, task_uuids, count, tkr_wake_on(call, &channel));
+}
+
+void tkr_wake_for_edge(tkr_call *call, const tasker_uuid *workflow_step_edge_uuid)
+{
+    tkr_wake_channel channel;
+    if (wakes(call))
+        tkr_add_workflow_step_edge_delete__wake(call, workflow_step_edge_uuid, tkr_wake_on(call, &channel));
+}
+
+void tkr_wake_for_all(tkr_call *call)
+{
+    tkr_wake_channel channel;
+    if (wakes(call))
+        tkr_add_ready_set_rebuild__wake(call, tkr_wake_on(call, &channel));
 }
 
 /* What ends something, or takes it back, can make something ready. */

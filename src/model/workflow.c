@@ -147,7 +147,6 @@ static void add_readiness(tkr_call *call, const creation *c, const tasker_uuid *
     if (n > 0)
         tkr_add_workflow_create__readiness(call, &c->key, made, tasks, n, c->step_uuids, n, parents, n);
     tkr_add_workflow_create__follow(call, &c->key, 1);
-    tkr_wake_for_tasks(call, &c->key, 1);
 }
 
 /*
@@ -175,6 +174,7 @@ static void add_creation(tkr_call *call, creation *c)
     if (followed)
         add_readiness(call, c, &ids[0]);
     tkr_add_delay(call, &c->input->task, &c->key, &ids[0]);
+    tkr_wake_for_tasks(call, &c->key, 1);
 }
 
 /* The type is registered before the lock of the identity is taken: whoever holds that waits for nobody's type. */

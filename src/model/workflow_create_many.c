@@ -224,7 +224,6 @@ static void add_readiness(tkr_call *call, const bulk *b)
         tkr_add_workflow_create__readiness(call, &b->keys[0], &b->transitions[0], tasks, n, b->step_uuids, n, parents,
                                            n);
     tkr_add_workflow_create__follow(call, b->keys, b->count);
-    tkr_wake_for_tasks(call, b->keys, b->count);
 }
 
 static void add_delays(tkr_call *call, const bulk *b)
@@ -359,6 +358,7 @@ static tasker_status create_planned(tasker_db *db, const void *planned, size_t c
     if (followed)
         add_readiness(&call, b);
     add_delays(&call, b);
+    tkr_wake_for_tasks(&call, b->keys, b->count);
     return tkr_run(&call, finish_create, out);
 }
 

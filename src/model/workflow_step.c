@@ -2,6 +2,7 @@
 #include "tasker/workflow_step.h"
 #include "model/cursor.h"
 #include "model/registry.h"
+#include "model/wake.h"
 #include "statements.h"
 #include "value/error.h"
 
@@ -86,6 +87,7 @@ tasker_status tasker_workflow_step_create(tasker_db *db, const tasker_workflow_s
                                      TKR_IF_HAS(input, retryable), TKR_IF_HAS(input, retry_limit),
                                      TKR_IF_HAS(input, skippable), TKR_IF_HAS(input, priority), input->inputs,
                                      input->reference_id);
+    tkr_wake_for_tasks(&call, task, 1);
     return tkr_run_for_pointer(&call, finish_create, out);
 }
 
@@ -120,6 +122,8 @@ tasker_status tasker_workflow_step_update(tasker_db *db, const tasker_uuid *work
                                  TKR_IF_HAS(input, retry_limit), TKR_IF_HAS(input, skippable),
                                  TKR_IF_HAS(input, priority), input->inputs, TKR_CLEARS(input->inputs),
                                  input->reference_id, TKR_CLEARS(input->reference_id));
+    if (input->has_retryable || input->has_retry_limit)
+        tkr_wake_for_steps(&call, workflow_step_uuid, 1);
     return tkr_run_for_pointer(&call, finish_update, out);
 }
 

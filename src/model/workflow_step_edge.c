@@ -2,6 +2,7 @@
 #include "tasker/workflow_step_edge.h"
 #include "model/cursor.h"
 #include "model/registry.h"
+#include "model/wake.h"
 #include "statements.h"
 #include "value/error.h"
 
@@ -113,11 +114,21 @@ tasker_status tasker_workflow_step_edge_find_or_create(tasker_db *db, const task
     return make(db, input, tkr_add_workflow_step_edge_find_or_create, finish_find_or_create, out);
 }
 
+static tasker_status finish_woken_delete(tkr_call *call)
+{
+    if (tkr_affected(call, 1) > 0)
+        return TASKER_OK;
+    tkr_nothing_written(call);
+    return tkr_error_set(call->error, TASKER_NOT_FOUND, "%s: no such row", call->answered[1]->query.name);
+}
+
 tasker_status tasker_workflow_step_edge_delete(tasker_db *db, const tasker_uuid *workflow_step_edge_uuid)
 {
     tkr_call call = tkr_begin(db);
+    tkr_wake_for_edge(&call, workflow_step_edge_uuid);
+    bool wakes = call.part_count > 0;
     tkr_add_workflow_step_edge_delete(&call, workflow_step_edge_uuid);
-    return tkr_delete(&call);
+    return wakes ? tkr_run(&call, finish_woken_delete, NULL) : tkr_delete(&call);
 }
 
 tasker_status tasker_workflow_step_edge_delete_between(tasker_db *db, const tasker_uuid *from_step_uuid,
@@ -125,6 +136,7 @@ tasker_status tasker_workflow_step_edge_delete_between(tasker_db *db, const task
 {
     tkr_call call = tkr_begin(db);
     tkr_add_workflow_step_edge_delete_between(&call, from_step_uuid, to_step_uuid);
+    tkr_wake_for_steps(&call, to_step_uuid, 1);
     return tkr_delete_many(&call, out);
 }
 

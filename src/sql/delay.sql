@@ -34,7 +34,11 @@ UPDATE {schema}.tasker_task_queue q
 
 -- columns: paused_kind (found bool, moved bool)
 
--- name: task_namespace_set_paused writes one paused_kind (task_namespace_uuid uuid, paused bool)
+-- What is resumed may have tasks in any number, which are not looked at: whoever listens for them looks.
+-- part: resumed_is_told (resumed: rows; $3 channel)
+(SELECT count(pg_notify($3, '')) FROM resumed WHERE $3 IS NOT NULL) >= 0
+
+-- name: task_namespace_set_paused writes one paused_kind (task_namespace_uuid uuid, paused bool, channel text?)
 WITH kind AS (
     SELECT ns.task_namespace_uuid FROM {schema}.tasker_task_namespaces ns WHERE ns.task_namespace_uuid = $1
 ), paused AS (
@@ -47,9 +51,10 @@ WITH kind AS (
     RETURNING 1
 )
 SELECT EXISTS (SELECT FROM kind) AS found,
-       EXISTS (SELECT FROM paused UNION ALL SELECT FROM resumed) AS moved;
+       EXISTS (SELECT FROM paused UNION ALL SELECT FROM resumed) AS moved
+ WHERE {resumed_is_told};
 
--- name: named_task_set_paused writes one paused_kind (named_task_uuid uuid, paused bool)
+-- name: named_task_set_paused writes one paused_kind (named_task_uuid uuid, paused bool, channel text?)
 WITH kind AS (
     SELECT nt.named_task_uuid FROM {schema}.tasker_named_tasks nt WHERE nt.named_task_uuid = $1
 ), paused AS (
@@ -62,7 +67,8 @@ WITH kind AS (
     RETURNING 1
 )
 SELECT EXISTS (SELECT FROM kind) AS found,
-       EXISTS (SELECT FROM paused UNION ALL SELECT FROM resumed) AS moved;
+       EXISTS (SELECT FROM paused UNION ALL SELECT FROM resumed) AS moved
+ WHERE {resumed_is_told};
 
 -- Between the messages that lease_take__gather found and what is done with them: those of paused kinds are forgotten,
 -- and are there again when they are no longer hidden.
