@@ -180,7 +180,7 @@ static void join(tasker_worker *w)
     while ((held = w->out.first) != NULL) {
         tkr_holds_remove(&w->out, held);
         held->pinned = false;
-        (void)tkr_worker_release(w, held);
+        tkr_worker_release(w, held);
     }
     tkr_worker_poke(w);
     pthread_mutex_unlock(&w->lock);

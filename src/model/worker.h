@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the threads of a worker share. The callers' (worker.c, worker_hand.c) ask for leases and bring them back; the
- * serving one (worker_serve.c, worker_flush.c) exchanges both with the server; the third one extends (worker_beat.c).
+ * What the threads of a worker share. The callers' (worker.c, worker_hand.c) ask for leases, bring them back, and ask
+ * why not (worker_error.c); the serving one (worker_serve.c, worker_flush.c) exchanges both with the server; the third
+ * one extends (worker_beat.c).
  *
  * One lock is over everything that changes, and none is held during an exchange: a lease in hand is freed by nobody but
  * who has settled it, and its row never changes.
@@ -111,7 +112,7 @@ struct tasker_worker {
     int32_t pause_ms;
 };
 
-/* ---- worker.c ---- */
+/* ---- worker_error.c ---- */
 
 /* What a call of this thread was refused for. */
 tasker_status tkr_worker_refuse(tasker_worker *worker, const tasker_error *error);
@@ -129,8 +130,8 @@ tkr_held *tkr_holds_find(const tkr_holds *holds, const tasker_lease_token *token
 /* Of no further use to anybody. */
 void tkr_worker_forget(tkr_held *held);
 
-/* Has it given back. It has been taken out of its list. False: out of memory, and it runs out by itself. */
-bool tkr_worker_release(tasker_worker *worker, tkr_held *held);
+/* Has it given back. It has been taken out of its list. Without memory for that it runs out by itself. */
+void tkr_worker_release(tasker_worker *worker, tkr_held *held);
 
 /* A try has ended. Once it is done a closing that nobody waits for is gone. */
 void tkr_worker_settle(tasker_worker *worker, tkr_closing *closing, tasker_status status, const tasker_error *error);

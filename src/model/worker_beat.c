@@ -77,12 +77,12 @@ static bool learn(tasker_worker *w, const pulse *p, int64_t sent_ns)
         if (held == NULL)
             held = tkr_holds_find(&w->stored, &p->items[i]->token);
         tasker_status status = p->outcomes[i].status;
+        bool lost = status == TASKER_CONFLICT || status == TASKER_NOT_FOUND;
         if (status == TASKER_OK && held != NULL)
             held->until_ns = sent_ns + (int64_t)w->lease_seconds * 1000000000;
-        else if (status == TASKER_CONFLICT || status == TASKER_NOT_FOUND)
-            held != NULL ? lose(w, held) : (void)0;
-        else
-            all = all && status == TASKER_OK;
+        else if (lost && held != NULL)
+            lose(w, held);
+        all = all && (status == TASKER_OK || lost);
     }
     return all;
 }
@@ -94,8 +94,7 @@ static void extend(tasker_worker *w, pulse *p)
         return;
     for (size_t at = 0, count; at < p->count; at += count) {
         count = p->count - at < (size_t)w->limits.rows ? p->count - at : (size_t)w->limits.rows;
-        if (tasker_lease_extend(db, p->items + at, count, w->lease_seconds, p->outcomes + at) == TASKER_AGAIN)
-            break; /* never: outcomes tell */
+        (void)!tasker_lease_extend(db, p->items + at, count, w->lease_seconds, p->outcomes + at); /* outcomes tell */
     }
     tasker_pool_release(w->pool, db);
 }

@@ -207,7 +207,7 @@ static void stock(tasker_worker *w, flight *f)
         *held = (tkr_held){
             .lease = leases->items[i], .bunch = bunch, .until_ns = f->sent_ns + (int64_t)w->lease_seconds * 1000000000};
         if (w->stopping) {
-            (void)tkr_worker_release(w, held);
+            tkr_worker_release(w, held);
         } else {
             tkr_holds_add(&w->stored, held);
             pthread_cond_signal(&w->stocked);

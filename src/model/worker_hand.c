@@ -108,17 +108,15 @@ static void add(tasker_worker *w, tkr_closing *c, tkr_held *held)
     tkr_worker_poke(w);
 }
 
-bool tkr_worker_release(tasker_worker *w, tkr_held *held)
+void tkr_worker_release(tasker_worker *w, tkr_held *held)
 {
     tkr_closing *c = held->lost ? NULL : calloc(1, sizeof *c);
     if (c == NULL) {
-        bool lost = held->lost;
         tkr_worker_forget(held);
-        return lost;
+        return;
     }
     c->kind = TKR_RELEASE;
     add(w, c, held);
-    return true;
 }
 
 static void take_out(tasker_worker *w, tkr_closing *c)
@@ -388,7 +386,7 @@ void tkr_worker_unpin(tasker_worker *w, tkr_held *held)
         tkr_worker_forget(held);
     } else if (held->stage == TKR_OUT) {
         tkr_holds_remove(&w->out, held);
-        (void)tkr_worker_release(w, held);
+        tkr_worker_release(w, held);
     }
     pthread_mutex_unlock(&w->lock);
 }

@@ -29,7 +29,7 @@ static void notice_stop(tasker_worker *w)
         w->troubled_ns = tkr_monotonic_ns(); /* now its patience begins */
     while ((held = w->stored.first) != NULL) {
         tkr_holds_remove(&w->stored, held);
-        (void)tkr_worker_release(w, held);
+        tkr_worker_release(w, held);
     }
     pthread_cond_broadcast(&w->stocked);
 }
