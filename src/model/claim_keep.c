@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/claim_keep.h"
-#include <stdlib.h>
-#include <string.h>
 #include "model/wake.h"
 #include "statements.h"
 #include "tasker/uuid.h"
@@ -43,24 +41,6 @@ static void settle(tkr_call *call)
             k->outcomes[i].status = call->status;
 }
 
-static int by_task(const void *a, const void *b)
-{
-    return memcmp(a, b, sizeof(tasker_uuid));
-}
-
-size_t tkr_keeping_find(const tkr_keeping *k, const tasker_uuid *task_uuid)
-{
-    size_t low = 0, high = k->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (memcmp(&k->by_task[middle].task_uuid, task_uuid, sizeof *task_uuid) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 tkr_keeping *tkr_keeping_begin(tkr_call *call, const tasker_claim *const *claims, size_t count,
                                tasker_outcome *outcomes)
 {
@@ -75,7 +55,7 @@ tkr_keeping *tkr_keeping_begin(tkr_call *call, const tasker_claim *const *claims
     tkr_keeping *k = tkr_keep(call, sizeof *k);
     tasker_uuid *ids = tkr_keep(call, 2 * count * sizeof *ids);
     bool *kept = tkr_keep(call, count * sizeof *kept);
-    tkr_kept_task *sorted = tkr_keep(call, count * sizeof *sorted);
+    tkr_place *sorted = tkr_keep(call, count * sizeof *sorted);
     tasker_outcome *mine = outcomes != NULL ? outcomes : tkr_keep(call, count * sizeof *mine);
     for (size_t i = 0; call->status == TASKER_OK && i < count; i++) {
         if (claims[i] == NULL) {
@@ -91,9 +71,9 @@ tkr_keeping *tkr_keeping_begin(tkr_call *call, const tasker_claim *const *claims
         return NULL;
     for (size_t i = 0; i < count; i++) {
         mine[i] = (tasker_outcome){.status = TASKER_AGAIN};
-        sorted[i] = (tkr_kept_task){ids[i], i};
+        sorted[i] = (tkr_place){ids[i], i};
     }
-    qsort(sorted, count, sizeof *sorted, by_task);
+    tkr_places_sort(sorted, count);
     *k = (tkr_keeping){
         .count = count, .tasks = ids, .tokens = ids + count, .by_task = sorted, .kept = kept, .outcomes = mine};
     call->state = k;
@@ -145,10 +125,9 @@ tasker_status tkr_keeping_read(tkr_call *call, tkr_keeping *k)
         tasker_status status = tkr_read_row(call, k->answer, row, &kept);
         if (status != TASKER_OK)
             return status;
-        for (size_t n = tkr_keeping_find(k, &kept.task_uuid); n < k->count; n++) {
+        for (size_t n = tkr_places_find(k->by_task, k->count, &kept.task_uuid);
+             n < k->count && tasker_uuid_equal(&k->by_task[n].uuid, &kept.task_uuid); n++) {
             size_t i = k->by_task[n].index;
-            if (!tasker_uuid_equal(&k->tasks[i], &kept.task_uuid))
-                break;
             k->kept[i] = k->kept[i] || tasker_uuid_equal(&k->tokens[i], &kept.token);
         }
     }

@@ -125,11 +125,9 @@ static tasker_status finish_claim(tkr_call *call)
         tasker_status status = tkr_read_row(call, k->answer, row, &step);
         if (status != TASKER_OK)
             return status;
-        for (size_t n = tkr_keeping_find(k, &step.task_uuid); n < k->count; n++) {
-            if (!tasker_uuid_equal(&k->by_task[n].task_uuid, &step.task_uuid))
-                break;
+        for (size_t n = tkr_places_find(k->by_task, k->count, &step.task_uuid);
+             n < k->count && tasker_uuid_equal(&k->by_task[n].uuid, &step.task_uuid); n++)
             moved[k->by_task[n].index]++;
-        }
     }
     tasker_status status = tkr_move_note(call, &own->told);
     if (status == TASKER_OK)

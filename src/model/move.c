@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/move.h"
-#include <stdlib.h>
 #include <string.h>
+#include "model/place.h"
 #include "model/registry.h"
 #include "model/wake.h"
 #include "statements.h"
@@ -139,16 +139,6 @@ bool tkr_move_keep_change(tkr_call *call, tkr_move *m, const tasker_change *chan
 
 /* ---- reading ---- */
 
-typedef struct place {
-    tasker_uuid id;
-    size_t index;
-} place;
-
-static int by_id(const void *a, const void *b)
-{
-    return memcmp(a, b, sizeof(tasker_uuid));
-}
-
 static void mark(tkr_move *m, size_t i, const moved *row)
 {
     tasker_outcome *o = &m->outcomes[i];
@@ -165,21 +155,21 @@ static void mark(tkr_move *m, size_t i, const moved *row)
 tasker_status tkr_move_read(tkr_call *call, tkr_move *m, uint32_t answer)
 {
     int rows = tkr_rows(call, answer);
-    place *places = rows > 0 ? tkr_keep(call, m->count * sizeof *places) : NULL;
+    tkr_place *places = rows > 0 ? tkr_keep(call, m->count * sizeof *places) : NULL;
     if (rows > 0 && places == NULL)
         return call->status;
     for (size_t i = 0; rows > 0 && i < m->count; i++)
-        places[i] = (place){m->ids[i], i};
+        places[i] = (tkr_place){m->ids[i], i};
     if (rows > 0)
-        qsort(places, m->count, sizeof *places, by_id);
+        tkr_places_sort(places, m->count);
     for (int i = 0; i < rows; i++) {
         moved row;
         tasker_status status = tkr_read_row(call, answer, i, &row);
         if (status != TASKER_OK)
             return status;
-        place *p = bsearch(&row.transition_uuid, places, m->count, sizeof *places, by_id);
-        if (p != NULL)
-            mark(m, p->index, &row);
+        size_t n = tkr_places_find(places, m->count, &row.transition_uuid);
+        if (n < m->count && tasker_uuid_equal(&places[n].uuid, &row.transition_uuid))
+            mark(m, places[n].index, &row);
     }
     if (rows == 0)
         tkr_nothing_written(call);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "model/finalize.h"
 #include "model/lease_read.h"
+#include "model/place.h"
 #include "model/queue_backend.h"
 #include "model/registry.h"
 #include "model/wake.h"
@@ -212,18 +213,13 @@ static tasker_status conclude(tkr_call *call, sweep *s)
     return nothing && !c->more ? TASKER_NOOP : TASKER_OK;
 }
 
-static int by_bytes(const void *a, const void *b)
-{
-    return memcmp(a, b, sizeof(tasker_uuid));
-}
-
 /* Each once, and no more than a call may have. */
 static void choose_tasks(const tkr_call *call, sweep *s)
 {
     size_t count = 0;
     for (size_t i = 0; i < s->found[CLOSABLE]; i++)
         s->tasks[s->task_count++] = s->findings[CLOSABLE][i].task_uuid;
-    qsort(s->tasks, s->task_count, sizeof *s->tasks, by_bytes);
+    qsort(s->tasks, s->task_count, sizeof *s->tasks, tkr_by_uuid);
     for (size_t i = 0; i < s->task_count && count < (size_t)call->db->limits.rows; i++)
         if (count == 0 || !tasker_uuid_equal(&s->tasks[count - 1], &s->tasks[i]))
             s->tasks[count++] = s->tasks[i];
