@@ -20,7 +20,8 @@
  * priority ended, as long as there are tasks behind it: a task before that place, which somebody has released
  * meanwhile, may have to wait so long. tasker_claim_release of the handle itself ends that at once, and so does a
  * rollback. Tasks come back by themselves when a claim has run out or a backoff has ended: where that are very many at
- * once, a call takes in the 200 whose time was over first, and chooses among them and those that wait already.
+ * once, a call takes in the 200 whose time was over first (more with a larger limit), and chooses among them and those
+ * that wait already.
  * Very many tasks that look as if they had something to do and have nothing are worked off for a second by each call,
  * which may give fewer tasks than there are, or none, while that goes on (docs/claims.md).
  *
@@ -73,10 +74,12 @@ typedef struct tasker_claim_filter {
 } tasker_claim_filter;
 
 /*
- * Claims up to limit tasks that are pending or in progress and have a step that can start; with what can start, in
- * one round trip. Best first; none: OK with an empty list, yours. Tasks that others are just working on are passed
- * over. After IN_DOUBT claim again: what was claimed and not told runs out by itself, and each try has tokens of its
- * own. Inside a transaction of yours the claim counts from the call, not from the commit: keep it short.
+ * Claims up to limit tasks that are pending or in progress and have a step that can start; with what can start, in one
+ * round trip. Best first; none: OK with an empty list, yours. Tasks that others are just working on are passed over,
+ * and so are those that may not start yet (tasker_task_delay) and whose namespace or named task is paused
+ * (tasker_task_namespace_set_paused, tasker_named_task_set_paused). After IN_DOUBT claim again: what was claimed and
+ * not told runs out by itself, and each try has tokens of its own. Inside a transaction of yours the claim counts from
+ * the call, not from the commit: keep it short.
  * INVALID_ARGUMENT: orchestrator missing, limit negative. LIMIT_EXCEEDED: more than limits.rows.
  */
 TASKER_CALL tasker_claim_take(tasker_db *db, const tasker_claim_options *options, const tasker_claims **out);

@@ -78,7 +78,7 @@ typedef struct tasker_failure {
  *
  * Messages whose step has left enqueued, or was enqueued anew since, are deleted on the way, and what is no message of
  * a step is moved to the queue's archive; so there can be more, though fewer than limit came. Where the step's task is
- * in error the message stays, hidden for lease_seconds.
+ * in error, or its kind is paused, the message stays, hidden for lease_seconds.
  *
  * INVALID_ARGUMENT: no worker; no namespaces; one that gives no name for a queue; a negative number. NOT_FOUND: one of
  * the queues is not there. NO_QUEUE. UNSUPPORTED: without_queue in a schema that keeps no ready set. After IN_DOUBT

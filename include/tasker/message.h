@@ -127,7 +127,7 @@ typedef struct tasker_exchange {
  * Takes results of workers of tasker-core from a queue (theirs: "orchestration_step_results") and does what they say,
  * up to limit of them (0: 100), in the order of their numbers. Each message goes in the transaction that moves its
  * step, so a result counts once, however often it is delivered; what is left when a program dies appears again after 30
- * seconds. Tasks that may be over are then closed, as by tasker_task_finalize.
+ * seconds, and so does a second result of one step. Tasks that may be over are then closed, as by tasker_task_finalize.
  *   Success             the step is complete, with the results
  *   Failed, Timeout     failed: pending again after backoff (or delay_seconds) while attempts last, else error;
  *                       a Failed whose error is not retryable: error
