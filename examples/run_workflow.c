@@ -119,7 +119,7 @@ static bool go(struct run *run, const struct plan *plan, int *exit_status)
         if (!run->options->quiet)
             printf("%zu steps were in progress and start again\n", resumed);
     }
-    run->simulation = (struct simulation){
+    run->work.simulation = (struct simulation){
         .speed = choose_speed(run, plan), .fail_rate = run->options->fail_rate, .seed = run->options->seed};
     return drive(run, exit_status);
 }

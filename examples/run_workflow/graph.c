@@ -17,20 +17,6 @@ int64_t graph_find(const struct graph *graph, const tasker_uuid *workflow_step_u
     return (int64_t)graph->slots[slot_of(graph, workflow_step_uuid)] - 1;
 }
 
-void graph_move(struct graph *graph, size_t step, enum place place)
-{
-    graph->counts[graph->steps[step].place]--;
-    graph->counts[place]++;
-    graph->steps[step].place = place;
-}
-
-static enum place place_of_state(tasker_state state)
-{
-    if (tasker_state_is_done(state))
-        return DONE;
-    return state == TASKER_STATE_CANCELLED ? BLOCKED : AWAY;
-}
-
 static bool add_steps(const tasker_workflow *workflow, const struct plan *plan, struct graph *out)
 {
     for (size_t i = 0; i < workflow->step_count; i++) {
@@ -43,8 +29,7 @@ static bool add_steps(const tasker_workflow *workflow, const struct plan *plan, 
         out->steps[i].uuid = details->step->workflow_step_uuid;
         out->steps[i].seconds = planned < 0 ? 1 : plan->seconds[planned];
         out->slots[slot_of(out, &out->steps[i].uuid)] = (uint32_t)i + 1;
-        out->counts[AWAY]++;
-        graph_move(out, i, place_of_state(details->state));
+        out->done += tasker_state_is_done(details->state);
     }
     return true;
 }

@@ -22,13 +22,18 @@ void sleep_us(int64_t us)
         nanosleep(&time, NULL);
 }
 
-bool link_open(const struct options *options, struct link *out, int *exit_status)
+tasker_db_options link_options(const struct options *options)
 {
-    const tasker_db_options db_options = {
+    return (tasker_db_options){
         .schema = tasker_text_of(options->schema),
         .application_name = tasker_text_of("run_workflow"),
         .limits = plan_limits,
     };
+}
+
+bool link_open(const struct options *options, struct link *out, int *exit_status)
+{
+    const tasker_db_options db_options = link_options(options);
     tasker_error error;
 
     *out = (struct link){0};

@@ -10,6 +10,9 @@ struct link {
     int64_t trouble_since_us; /* 0: the last call got through */
 };
 
+/* As all handles of the program are opened. */
+tasker_db_options link_options(const struct options *options);
+
 /* False: there is no link; stderr says why, and *exit_status is set. Close it in both cases. */
 bool link_open(const struct options *options, struct link *out, int *exit_status);
 void link_close(struct link *link);

@@ -19,7 +19,7 @@ static const char usage[] =
     "                         long steps take, and without it each takes a second\n"
     "  -c, --conninfo STRING  libpq's connection string; default: the PG* environment variables\n"
     "      --schema NAME      where the tables are; default: public\n"
-    "  -n, --workers N        worker threads, 1 to 64, each with a connection of its own; default: 4\n"
+    "  -n, --workers N        worker threads, 1 to 64; default: 4\n"
     "      --speed X          simulated time runs X times as fast (\"inf\": steps take no time);\n"
     "                         default: auto, so that the work takes about four seconds at most\n"
     "      --fail-rate P      how many attempts fail, 0 to 1; default: 0\n"

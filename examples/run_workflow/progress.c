@@ -14,36 +14,28 @@ void progress_begin(struct progress *progress, bool quiet)
     *progress = (struct progress){.quiet = quiet, .terminal = isatty(STDOUT_FILENO) == 1, .began_us = clock_us()};
 }
 
-int64_t progress_pause_us(const struct progress *progress)
+static void print_counts(const size_t counts[3], size_t steps, int64_t us)
 {
-    return progress->terminal ? FRAME_US : LINE_US;
-}
-
-static void print_counts(const struct graph *graph, size_t running, int64_t us)
-{
-    size_t queued = graph->counts[QUEUED];
-    printf("%zu/%zu done, %zu running, %zu ready, %zu to retry, %zu failed, %.1f s", graph->counts[DONE], graph->count,
-           running, queued > running ? queued - running : 0, graph->counts[WAITING], graph->counts[BLOCKED],
+    printf("%zu/%zu done, %zu running, %zu attempts failed, %.1f s", counts[0], steps, counts[1], counts[2],
            (double)us / 1e6);
 }
 
-void progress_show(struct progress *progress, const struct graph *graph, size_t running, bool now)
+void progress_show(struct progress *progress, const struct graph *graph, const struct work *work, bool now)
 {
     int64_t time = clock_us();
-    size_t counts[PLACES + 1];
-    if (progress->quiet || (!now && time - progress->shown_us < progress_pause_us(progress)))
+    if (progress->quiet || (!now && time - progress->shown_us < (progress->terminal ? FRAME_US : LINE_US)))
         return;
-    memcpy(counts, graph->counts, sizeof graph->counts);
-    counts[PLACES] = running;
+    size_t counts[3] = {graph->done + atomic_load(&work->completed), atomic_load(&work->running),
+                        atomic_load(&work->failed)};
     if (progress->terminal) {
         static const char full[] = "########################";
-        size_t done = graph->count == 0 ? BAR_WIDTH : graph->counts[DONE] * BAR_WIDTH / graph->count;
+        size_t done = counts[0] >= graph->count ? BAR_WIDTH : counts[0] * BAR_WIDTH / graph->count;
         printf("\r[%.*s%*s] ", (int)done, full, (int)(BAR_WIDTH - done), "");
-        print_counts(graph, running, time - progress->began_us);
+        print_counts(counts, graph->count, time - progress->began_us);
         fputs("\033[K", stdout);
         progress->bar = true;
     } else if (memcmp(counts, progress->shown, sizeof counts) != 0) {
-        print_counts(graph, running, time - progress->began_us);
+        print_counts(counts, graph->count, time - progress->began_us);
         putchar('\n');
     }
     fflush(stdout);

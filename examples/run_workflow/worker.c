@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdio.h>
 
+#include "link.h"
 #include "say.h"
 #include "worker.h"
 
@@ -23,65 +24,27 @@ bool attempt_fails(const struct simulation *simulation, tasker_text step_name, i
     return (double)(hash >> 11) * 0x1p-53 < simulation->fail_rate;
 }
 
-/* False: the end came first. */
-static bool do_work(const struct worker *worker, double seconds)
+/* False: the end came first, or the step is somebody else's now. */
+static bool do_work(tasker_worker *worker, const tasker_lease *lease, const struct work *work, double seconds)
 {
-    int64_t left = clock_us() + (int64_t)(seconds * 1e6);
-    for (int64_t now = clock_us(); now < left; now = clock_us()) {
-        if (board_is_hurried(worker->board))
+    int64_t end = clock_us() + (int64_t)(seconds * 1e6);
+    for (int64_t now = clock_us(); now < end; now = clock_us()) {
+        if (atomic_load(&work->hurried) || !tasker_worker_holds(worker, lease))
             return false;
-        sleep_us(left - now < SLICE_US ? left - now : SLICE_US);
+        sleep_us(end - now < SLICE_US ? end - now : SLICE_US);
     }
     return true;
 }
 
-static void give_up(const struct worker *worker, const char *doing, tasker_status status)
-{
-    link_say(&worker->link, doing, status);
-    board_end(worker->board, true);
-}
-
-/* Takes the lease of a step. NULL: the step cannot be had, or not now; event says what is known. */
-static const tasker_leases *take(struct worker *worker, const tasker_uuid *workflow_step_uuid, struct event *event)
-{
-    const tasker_lease_options options = {.worker = tasker_text_of(worker->name)};
-    const tasker_leases *leases = NULL;
-    tasker_outcome outcome = {0};
-    tasker_status status;
-    do
-        status = tasker_lease_take_steps(worker->link.db, workflow_step_uuid, 1, &options, &outcome, &leases);
-    while (link_again(&worker->link, status));
-
-    if (status == TASKER_OK && leases->count == 1)
-        return leases;
-    if (!tasker_status_is_done(status) && status != TASKER_CONFLICT && status != TASKER_INVALID_TRANSITION &&
-        status != TASKER_GUARD_FAILED)
-        give_up(worker, "taking a step", status);
-    event->has_due = outcome.has_next_attempt_at;
-    event->due = outcome.next_attempt_at;
-    event->task_state = outcome.task_state;
-    tasker_free(leases);
-    return NULL;
-}
-
-static void complete(struct worker *worker, const tasker_lease *lease, struct event *event)
+static tasker_status complete(tasker_worker *worker, const tasker_lease *lease)
 {
     char results[64];
     int length = snprintf(results, sizeof results, "{\"attempt\": %d}", lease->attempt);
     const tasker_completion completion = {.lease = lease, .results = {results, (size_t)length}};
-    tasker_outcome outcome = {0};
-    tasker_status status;
-    do
-        status = tasker_lease_complete(worker->link.db, &completion, 1, &outcome);
-    while (link_again(&worker->link, status));
-
-    if (status == TASKER_OK)
-        event->kind = STEP_COMPLETED;
-    else if (status != TASKER_CONFLICT) /* which means that the lease was lost; the step is somebody else's now */
-        give_up(worker, "completing a step", status);
+    return tasker_worker_complete(worker, &completion);
 }
 
-static void fail(struct worker *worker, const tasker_lease *lease, struct event *event)
+static tasker_status fail(tasker_worker *worker, const tasker_lease *lease)
 {
     char message[64];
     int length = snprintf(message, sizeof message, "simulated failure of attempt %d", lease->attempt);
@@ -90,51 +53,33 @@ static void fail(struct worker *worker, const tasker_lease *lease, struct event 
         .error_message = {message, (size_t)length},
         .error_type = TASKER_TEXT("simulated"),
     };
-    tasker_outcome outcome = {0};
-    tasker_status status;
-    do
-        status = tasker_lease_fail(worker->link.db, &failure, 1, &outcome);
-    while (link_again(&worker->link, status));
+    return tasker_worker_fail(worker, &failure);
+}
 
+/* CONFLICT: the lease was lost, and the step is somebody else's now. */
+static void bring_back(tasker_worker *worker, const tasker_lease *lease, struct work *work)
+{
+    bool fails = attempt_fails(&work->simulation, lease->step_name, lease->attempt);
+    tasker_status status = fails ? fail(worker, lease) : complete(worker, lease);
     if (status == TASKER_OK) {
-        event->kind = outcome.to_state == TASKER_STATE_ERROR ? STEP_BLOCKED : STEP_FAILED;
-        event->has_due = outcome.has_next_attempt_at;
-        event->due = outcome.next_attempt_at;
-    } else if (status != TASKER_CONFLICT) {
-        give_up(worker, "failing a step", status);
+        atomic_fetch_add(fails ? &work->failed : &work->completed, 1);
+        return;
     }
+    if (status == TASKER_CONFLICT || atomic_load(&work->hurried))
+        return;
+    say("%s a step: %s: %s", fails ? "failing" : "completing", tasker_status_name(status),
+        tasker_worker_error(worker)->message);
+    atomic_store(&work->hurried, true);
+    tasker_worker_stop(worker);
 }
 
-static void run_step(struct worker *worker, uint32_t index)
+void work_on(tasker_worker *worker, const tasker_lease *lease, void *context)
 {
-    const struct step *step = &worker->graph->steps[index];
-    struct event event = {.step = index, .kind = STEP_DROPPED};
-    const tasker_leases *leases = take(worker, &step->uuid, &event);
-    if (leases != NULL && do_work(worker, step->seconds / worker->simulation->speed)) {
-        const tasker_lease *lease = leases->items[0];
-        if (attempt_fails(worker->simulation, lease->step_name, lease->attempt))
-            fail(worker, lease, &event);
-        else
-            complete(worker, lease, &event);
-    }
-    tasker_free(leases);
-    board_report(worker->board, &event);
-}
-
-static void *work(void *argument)
-{
-    struct worker *worker = argument;
-    for (uint32_t step; board_take(worker->board, &step);)
-        run_step(worker, step);
-    return NULL;
-}
-
-bool worker_start(struct worker *worker)
-{
-    return pthread_create(&worker->thread, NULL, work, worker) == 0;
-}
-
-void worker_join(struct worker *worker)
-{
-    pthread_join(worker->thread, NULL);
+    struct work *work = context;
+    int64_t step = graph_find(work->graph, &lease->workflow_step_uuid);
+    double seconds = step < 0 ? 1 : work->graph->steps[step].seconds; /* added to the task since */
+    atomic_fetch_add(&work->running, 1);
+    if (do_work(worker, lease, work, seconds / work->simulation.speed))
+        bring_back(worker, lease, work);
+    atomic_fetch_sub(&work->running, 1);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* A worker: a thread with a handle of its own that takes steps from the board, one at a time, and does their work. */
+/* The work of a step, as a handler of the library's worker, and what its threads tell of it. */
 #ifndef WORKER_H
 #define WORKER_H
 
-#include "board.h"
-#include "link.h"
+#include <stdatomic.h>
+
+#include "graph.h"
 
 /* What the work of a step is here. */
 struct simulation {
@@ -13,18 +14,18 @@ struct simulation {
     uint64_t seed;
 };
 
-struct worker {
-    pthread_t thread;
-    struct link link;
-    struct board *board;
-    const struct graph *graph; /* uuids and seconds are read, which do not change */
-    const struct simulation *simulation;
-    char name[128];
+/* The context of the handler. The graph's uuids and seconds are read, which do not change. */
+struct work {
+    const struct graph *graph;
+    struct simulation simulation;
+    atomic_size_t running, completed, failed; /* attempts */
+    atomic_bool hurried;                      /* what runs is to be left alone */
+    atomic_bool ended;                        /* no step is worked on any more, */
+    tasker_status status;                     /* OK, or why */
 };
 
-/* False: the thread cannot be made. */
-bool worker_start(struct worker *worker);
-void worker_join(struct worker *worker);
+/* Works on one lease: completes it, fails it, or leaves it to be released. context is a struct work. */
+void work_on(tasker_worker *worker, const tasker_lease *lease, void *context);
 
 /*
  * Whether an attempt of a step fails. It depends on nothing else, so a run repeats with its seed, whatever the threads

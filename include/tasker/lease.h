@@ -48,9 +48,10 @@ typedef struct tasker_lease_options {
     int32_t lease_seconds;              /* 0: 30 */
     const tasker_text *namespace_names; /* whose queues, looked at in this order; without a queue: NULL for all */
     size_t namespace_name_count;
-    bool without_queue;   /* straight from the ready set */
-    bool without_context; /* context, inputs and ancestors are not fetched */
-    uint64_t reserved[4];
+    bool without_queue;           /* straight from the ready set */
+    bool without_context;         /* context, inputs and ancestors are not fetched */
+    const tasker_uuid *task_uuid; /* without a queue: of this task alone; NULL: of any */
+    uint64_t reserved[3];
 } tasker_lease_options;
 
 typedef struct tasker_completion {
@@ -74,15 +75,16 @@ typedef struct tasker_failure {
  * Takes up to limit steps, whatever there is, in one round trip and one transaction: a message is deleted with the
  * start of its step, so neither can be without the other. From the queues "<namespace>_queue", oldest first; or,
  * with without_queue, the ready steps of unclaimed tasks in the order of claims, never one that another call is taking.
- * None is there: an empty list. The list is yours; ordered by step.
+ * With task_uuid those of one task, whoever has claimed it, those that could start first first; none while the task may
+ * not begin, is paused, or is not there. None is there: an empty list. The list is yours; ordered by step.
  *
  * Messages whose step has left enqueued, or was enqueued anew since, are deleted on the way, and what is no message of
  * a step is moved to the queue's archive; so there can be more, though fewer than limit came. Where the step's task is
  * in error, or its kind is paused, the message stays, hidden for lease_seconds.
  *
- * INVALID_ARGUMENT: no worker; no namespaces; one that gives no name for a queue; a negative number. NOT_FOUND: one of
- * the queues is not there. NO_QUEUE. UNSUPPORTED: without_queue in a schema that keeps no ready set. After IN_DOUBT
- * steps may have been taken for nobody: their leases run out.
+ * INVALID_ARGUMENT: no worker; no namespaces; one that gives no name for a queue; a negative number; task_uuid with
+ * queues or with namespaces. NOT_FOUND: one of the queues is not there. NO_QUEUE. UNSUPPORTED: without_queue in a
+ * schema that keeps no ready set. After IN_DOUBT steps may have been taken for nobody: their leases run out.
  */
 TASKER_CALL tasker_lease_take(tasker_db *db, const tasker_lease_options *options, const tasker_leases **out);
 

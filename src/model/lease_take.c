@@ -31,6 +31,8 @@ static bool check_source(tkr_call *call, const tasker_lease_options *o)
 {
     if (!o->without_queue && (o->namespace_names == NULL || o->namespace_name_count == 0))
         tkr_refuse(call, TASKER_INVALID_ARGUMENT, "options.namespace_names are required, but for without_queue");
+    if (o->task_uuid != NULL && (!o->without_queue || o->namespace_names != NULL))
+        tkr_refuse(call, TASKER_INVALID_ARGUMENT, "options.task_uuid goes with without_queue, and without namespaces");
     return o->without_queue ? tkr_claim_check(call) : tkr_backend_check(call);
 }
 
@@ -56,6 +58,11 @@ static const tasker_text *name_queues(tkr_call *call, const tasker_lease_options
 static void add_gather(tkr_call *call, const taking *t)
 {
     const tasker_lease_options *o = t->options;
+    if (o->task_uuid != NULL) {
+        tkr_add_lease_take__gather_task(call, (int32_t)t->limit, o->task_uuid, t->ids, t->limit, t->retries, t->limit,
+                                        t->tasks, t->limit);
+        return;
+    }
     if (o->without_queue) {
         tkr_add_lease_take__gather_ready(call, (int32_t)t->limit, o->namespace_names, o->namespace_name_count,
                                          call->db->ageing == TASKER_AGEING_MONOTONE, t->ids, t->limit, t->retries,

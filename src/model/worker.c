@@ -51,6 +51,10 @@ static bool keep_options(tasker_worker *w, const tasker_worker_options *o)
     w->lease = o->lease;
     w->lease.worker = keep(&at, o->lease.worker);
     w->lease.namespace_names = o->lease.namespace_names != NULL ? w->names : NULL;
+    if (o->lease.task_uuid != NULL) {
+        w->task_uuid = *o->lease.task_uuid;
+        w->lease.task_uuid = &w->task_uuid;
+    }
     for (size_t i = 0; i < count; i++)
         w->names[i] = keep(&at, o->lease.namespace_names[i]);
     w->lease_seconds = tkr_lease_seconds(o->lease.lease_seconds);

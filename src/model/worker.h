@@ -74,6 +74,7 @@ struct tasker_worker {
     pid_t pid;
     tasker_lease_options lease; /* its texts are ours */
     tasker_text *names;
+    tasker_uuid task_uuid;
     char *texts;
     tasker_limits limits;
     int32_t lease_seconds, poll_ms, batch, flush_ms;

@@ -81,6 +81,51 @@ SELECT
                                            WHERE ns.name = ANY ($2)) END,
                       $3, clock_timestamp() AT TIME ZONE 'UTC') WITH ORDINALITY AS r (step_uuid, n)), true) IS NULL;
 
+-- The same of one task. As above, nobody is waited for, and a task that has not begun is locked before its steps.
+-- name: lease_take__gather_task writes none (row_limit int4, task_uuid uuid, transition_uuids uuid[], retry_uuids uuid[],
+--   task_transition_uuids uuid[])
+WITH how AS (
+    SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now
+), begins AS MATERIALIZED (
+    SELECT k.task_uuid
+      FROM {schema}.tasker_tasks k
+     WHERE k.task_uuid = $2
+       AND coalesce((SELECT t.to_state = 'pending'
+                       FROM {schema}.tasker_task_transitions t
+                      WHERE t.task_uuid = k.task_uuid AND t.most_recent), true)
+       FOR NO KEY UPDATE OF k SKIP LOCKED
+), able AS MATERIALIZED (
+    SELECT q.task_uuid, how.now
+      FROM how
+     CROSS JOIN {schema}.tasker_task_queue q
+     WHERE q.task_uuid = $2
+       AND NOT q.failed
+       AND coalesce(q.start_at < how.now, true)
+       AND q.named_task_uuid <> ALL (ARRAY(SELECT p.named_task_uuid FROM {tasker_paused_kinds} p))
+       AND ((SELECT count(*) FROM begins) > 0
+            OR (SELECT t.to_state <> 'pending'
+                  FROM {schema}.tasker_task_transitions t
+                 WHERE t.task_uuid = q.task_uuid AND t.most_recent))
+), step AS MATERIALIZED (
+    SELECT l.workflow_step_uuid
+      FROM able
+     CROSS JOIN LATERAL (
+           SELECT s.workflow_step_uuid
+             FROM {schema}.tasker_step_readiness r
+             JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = r.workflow_step_uuid
+            WHERE r.task_uuid = able.task_uuid AND r.available_at <= able.now
+            ORDER BY r.available_at
+            LIMIT $1
+              FOR NO KEY UPDATE OF s SKIP LOCKED) l
+)
+SELECT
+ WHERE set_config('tasker.gathered', (
+           SELECT coalesce(jsonb_agg(jsonb_build_object(
+                               'step_uuid', i.step_uuid, 'transition_uuid', ($3)[i.n], 'retry_uuid', ($4)[i.n],
+                               'task_transition_uuid', ($5)[i.n])), '[]')::text
+             FROM unnest(ARRAY(SELECT step.workflow_step_uuid FROM step)) WITH ORDINALITY AS i (step_uuid, n)), true)
+                 IS NULL;
+
 -- name: lease_take__begin writes none ()
 WITH step AS MATERIALIZED (
     SELECT s.workflow_step_uuid, s.task_uuid

@@ -298,7 +298,7 @@ static void test_bad_options(void **state)
     assert_refused(&p, (o = good, o.lease.limit = -1, &o), TASKER_INVALID_ARGUMENT);
     assert_refused(&p, (o = good, o.lease.lease_seconds = -1, &o), TASKER_INVALID_ARGUMENT);
     assert_refused(&p, (o = good, o.lease.limit = INT32_MAX, &o), TASKER_LIMIT_EXCEEDED);
-    assert_refused(&p, (o = good, o.lease.reserved[3] = 1, &o), TASKER_UNSUPPORTED);
+    assert_refused(&p, (o = good, o.lease.reserved[2] = 1, &o), TASKER_UNSUPPORTED);
     assert_refused(&p, (o = good, o.reserved[0] = 1, &o), TASKER_UNSUPPORTED);
     assert_refused(&p, (o = good, o.lease.namespace_names = NULL, &o), TASKER_INVALID_ARGUMENT);
     o = good;

@@ -250,7 +250,7 @@ def two_processes_share_a_task():
             if process.returncode != 0:
                 wrong.append("%s: %d\n%s%s" % (option, process.returncode, output, errors))
         wrong += completed_once(head.split()[1])
-        # "run_workflow PID.N" stands in the history of each step
+        # "run_workflow PID" stands in the history of each step
         workers = sql("""SELECT count(DISTINCT split_part(t.metadata ->> 'actor', '.', 1))
                            FROM tasker_workflow_step_transitions t JOIN tasker_workflow_steps USING (workflow_step_uuid)
                           WHERE to_state = 'complete' AND task_uuid = '%s'""" % head.split()[1])
