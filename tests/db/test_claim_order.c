@@ -132,12 +132,17 @@ static void make_jobs(const fixture *f, job *jobs, size_t count)
          values);
 }
 
-static void claim_in_order(const fixture *f, tasker_db *db, bool monotone, int32_t limit)
+/* Among all; or among those of a namespace, which are looked for in another way. */
+static void claim_in_order(const fixture *f, tasker_db *db, bool monotone, int32_t limit, bool filtered)
 {
+    static const tasker_text own = TASKER_TEXT("default");
     job jobs[MOST];
     size_t count = 1 + (size_t)draw(MOST), left = count;
     make_jobs(f, jobs, count);
-    const tasker_claim_options options = {.orchestrator = TASKER_TEXT("o"), .limit = limit};
+    const tasker_claim_options options = {.orchestrator = TASKER_TEXT("o"),
+                                          .limit = limit,
+                                          .namespace_names = filtered ? &own : NULL,
+                                          .namespace_name_count = filtered ? 1 : 0};
     while (left > 0) {
         size_t expected = left < (size_t)limit ? left : (size_t)limit;
         const tasker_claims *claims = take(db, &options, expected);
@@ -169,7 +174,7 @@ static void check_order(const fixture *f, tasker_ageing ageing)
     for (int round = 0; round < ROUNDS; round++) {
         take_the_rest(f);
         assert_status(db, tasker_claim_release(db, NULL, 0, NULL), TASKER_NOOP);
-        claim_in_order(f, db, ageing == TASKER_AGEING_MONOTONE, limits[round % 3]);
+        claim_in_order(f, db, ageing == TASKER_AGEING_MONOTONE, limits[round % 3], round % 2 == 1);
     }
     tasker_db_close(db);
 }

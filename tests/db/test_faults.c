@@ -6,7 +6,7 @@
  */
 #include "fault_calls.h"
 #include "faults.h"
-#include <tasker/queue.h>
+#include "queue_test.h"
 
 static world base_of(const fixture *f)
 {
@@ -24,20 +24,6 @@ static world base_of(const fixture *f)
     return w;
 }
 
-static void send_result(const fixture *f, const world *w)
-{
-    char text[512];
-    tasker_message_input messages[2] = {{.message = TASKER_JSON("7")}, {.message = {text, 0}}};
-    bring_step(f->db, w->flow.steps[0], TASKER_STATE_IN_PROGRESS);
-    messages[1].message.len = (size_t)snprintf(
-        text, sizeof text,
-        "{\"step_uuid\": \"%s\", \"task_uuid\": \"%s\", \"namespace\": \"n\", \"status\": \"Success\","
-        " \"execution_time_ms\": 1, \"metadata\": {\"worker_id\": \"w\", \"started_at\": \"2025-08-01T12:00:00Z\","
-        " \"completed_at\": \"2025-08-01T12:00:01Z\", \"custom\": {}}}",
-        text_of(w->flow.steps[0]), text_of(w->flow.task_uuid));
-    assert_status(f->db, tasker_queue_send(f->db, tasker_text_of("faults"), messages, 2, 0, NULL), TASKER_OK);
-}
-
 static world new_world(const fixture *f, const victim *v)
 {
     static world base;
@@ -50,8 +36,12 @@ static world new_world(const fixture *f, const victim *v)
     snprintf(w.name, sizeof w.name, "%s", new_name("fault"));
     if (v->leases)
         w.leases = take_step(f->db, w.flow.steps[0], TASKER_OK);
-    if (v->result)
-        send_result(f, &w);
+    if (v->result) {
+        const tasker_message_input none = {.message = TASKER_JSON("7")};
+        bring_step(f->db, w.flow.steps[0], TASKER_STATE_IN_PROGRESS);
+        assert_status(f->db, tasker_queue_send(f->db, tasker_text_of("faults"), &none, 1, 0, NULL), TASKER_OK);
+        send_result(f->db, tasker_text_of("faults"), w.flow.task_uuid, w.flow.steps[0], "Success", "");
+    }
     if (v->late)
         tell(tasker_db_conn(f->db),
              "UPDATE tasker_workflow_steps SET last_attempted_at = last_attempted_at - interval '1 hour',"

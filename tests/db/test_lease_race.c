@@ -207,10 +207,48 @@ static void test_order_without_queues(void **state)
     assert_int_equal(ask_number(conn, "SELECT count(*) FROM tasker_ready_set_differences()"), 0);
 }
 
+/* Somebody has one task, which has not begun, and a step of another that has: both are passed over. */
+static void test_waits_for_nobody(void **state)
+{
+    fixture *f = *state;
+    PGconn *other = db_test_psql(f);
+    tasker_db *db = db_test_open(f);
+    char name[64];
+    snprintf(name, sizeof name, "%s", new_plain_name("p"));
+    const tasker_text namespace = T(name);
+    const tasker_step_definition steps[] = {{.name = TASKER_TEXT("a")}, {.name = TASKER_TEXT("b")}};
+    const tasker_definition definition = {
+        .namespace_name = namespace, .name = TASKER_TEXT("passed"), .steps = steps, .step_count = 2};
+    made_flow fresh = make_flow_by(f->db, &definition), begun = make_flow_by(f->db, &definition);
+    bring_task(f->db, begun.task_uuid, TASKER_STATE_IN_PROGRESS);
+    tell(other, "BEGIN");
+    tell(other, "SELECT FROM tasker_tasks WHERE task_uuid = '%s' FOR NO KEY UPDATE", text_of(fresh.task_uuid));
+    tell(other, "SELECT FROM tasker_workflow_steps WHERE workflow_step_uuid = '%s' FOR NO KEY UPDATE",
+         text_of(begun.steps[0]));
+    const tasker_lease_options options = {.worker = TASKER_TEXT("w"),
+                                          .limit = 4,
+                                          .namespace_names = &namespace,
+                                          .namespace_name_count = 1,
+                                          .without_queue = true};
+    const tasker_leases *leases = NULL;
+    tasker_db_set_timeout(db, 3000);
+    assert_status(db, tasker_lease_take(db, &options, &leases), TASKER_OK);
+    assert_int_equal(leases->count, 1);
+    assert_uuid(leases->items[0]->workflow_step_uuid, begun.steps[1]);
+    tasker_free(leases);
+    tell(other, "ROLLBACK");
+    assert_status(db, tasker_lease_take(db, &options, &leases), TASKER_OK);
+    assert_int_equal(leases->count, 3);
+    tasker_free(leases);
+    PQfinish(other);
+    tasker_db_close(db);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order_without_queues),
+        cmocka_unit_test(test_waits_for_nobody),
         cmocka_unit_test(test_queues),
         cmocka_unit_test(test_without_queues),
     };

@@ -6,20 +6,6 @@
 #include <tasker/message.h>
 #include <tasker/pipeline.h>
 
-/* A result as those workers write it; error and metadata may be more keys, with a comma behind. */
-static void send_result(tasker_db *db, tasker_text queue, tasker_uuid task, tasker_uuid step, const char *status,
-                        const char *more)
-{
-    char body[1024];
-    snprintf(body, sizeof body,
-             "{\"step_uuid\": \"%s\", \"task_uuid\": \"%s\", \"namespace\": \"n\", \"status\": \"%s\", %s"
-             " \"execution_time_ms\": 1500, \"metadata\": {\"worker_id\": \"ruby\", \"started_at\":"
-             " \"2025-08-01T12:00:00Z\", \"completed_at\": \"2025-08-01T12:00:01Z\", \"custom\": {}}}",
-             text_of(step), text_of(task), status, more);
-    tasker_message_input message = {.message = tasker_json_of(body)};
-    assert_status(db, tasker_queue_send(db, queue, &message, 1, 0, NULL), TASKER_OK);
-}
-
 static void send_text(tasker_db *db, tasker_text queue, const char *body)
 {
     tasker_message_input message = {.message = tasker_json_of(body)};
@@ -186,6 +172,30 @@ static void test_archived(void **state)
     queue_test_each(*state, archived);
 }
 
+/* A sign of life: the time of the attempt begins anew, whatever it was. */
+static void lives_on(const fixture *f, tasker_db *db, const queue_backend *backend, tasker_text queue)
+{
+    PGconn *conn = tasker_db_conn(f->db);
+    made_flow flow = make_flow(f->db, "a", "");
+    (void)backend;
+    bring_step(f->db, flow.steps[0], TASKER_STATE_IN_PROGRESS);
+    age_step(conn, flow.steps[0], 10000);
+    send_result(db, queue, flow.task_uuid, flow.steps[0], "InProgress", "");
+    assert_applied(db, queue, "1 applied 0 stale 0 archived");
+    assert_string_equal(ask(conn,
+                            "SELECT s.claim_id = t.workflow_step_transition_uuid::text AND s.last_attempted_at"
+                            " + s.claim_timeout_seconds * interval '1 s' - timezone('UTC', now()) BETWEEN '590 s' AND"
+                            " '610 s' FROM tasker_workflow_steps s JOIN tasker_workflow_step_transitions t"
+                            " USING (workflow_step_uuid) WHERE t.most_recent AND workflow_step_uuid = '%s'",
+                            text_of(flow.steps[0])),
+                        "t");
+}
+
+static void test_lives_on(void **state)
+{
+    queue_test_each(*state, lives_on);
+}
+
 /* What the server refuses goes the same way, and what came with it is applied. */
 static void refused(const fixture *f, tasker_db *db, const queue_backend *backend, tasker_text queue)
 {
@@ -308,9 +318,13 @@ static void test_many_appliers(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each),          cmocka_unit_test(test_archived),
-        cmocka_unit_test(test_refused),       cmocka_unit_test(test_in_a_transaction),
-        cmocka_unit_test(test_bad_arguments), cmocka_unit_test(test_many_appliers),
+        cmocka_unit_test(test_each),
+        cmocka_unit_test(test_archived),
+        cmocka_unit_test(test_lives_on),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_in_a_transaction),
+        cmocka_unit_test(test_bad_arguments),
+        cmocka_unit_test(test_many_appliers),
     };
     return db_test_run(tests);
 }

@@ -3,6 +3,8 @@
  * Calls of several round trips, and what others do between two of them: before each send the other one acts, as soon as
  * the call holds nothing that he would have to wait for.
  */
+#include <tasker/message.h>
+#include "queue_test.h"
 #include "sweep_test.h"
 #include "waiting.h"
 #include "wire.h"
@@ -35,6 +37,11 @@ static tasker_status complete_first(scene *s)
     return complete_lease(s->other, s->first);
 }
 
+static tasker_status extend_first(scene *s)
+{
+    return tasker_lease_extend(s->other, s->first->items, 1, 1000, NULL);
+}
+
 static tasker_status resolve(scene *s)
 {
     return step_event(s->other, s->flow.steps[0], TASKER_EVENT_RESOLVE_MANUALLY);
@@ -54,8 +61,8 @@ static const struct {
     const char *name;
     tasker_status (*act)(scene *s);
 } others[] = {
-    {"a new attempt", renew}, {"complete", complete_first}, {"resolve", resolve},
-    {"cancel", cancel},       {"finalize", finalize_too},
+    {"a new attempt", renew}, {"complete", complete_first}, {"extend", extend_first},
+    {"resolve", resolve},     {"cancel", cancel},           {"finalize", finalize_too},
 };
 
 /* ---- the calls ---- */
@@ -122,6 +129,8 @@ static void assert_kept(const fixture *f, const scene *s, const char *what)
         good = good && strcmp(step, "in_progress") == 0 && s->second->count == 1;
     else if (s->act == complete_first)
         good = good && strcmp(step, "complete") == 0;
+    else if (s->act == extend_first)
+        good = good && strcmp(step, "in_progress") == 0;
     else if (s->act == resolve)
         good = good && strcmp(step, "resolved_manually") == 0;
     else if (s->act == cancel)
@@ -161,6 +170,8 @@ static bool run_scene(const fixture *f, tasker_db *db, tasker_db *other, size_t 
         assert_kept(f, &s, what);
     if (s.second != NULL && s.second->count > 0)
         assert_status(f->db, complete_lease(f->db, s.second), TASKER_OK);
+    if (acted && s.acted == TASKER_OK && s.act == extend_first)
+        assert_status(f->db, complete_lease(f->db, s.first), TASKER_OK);
     tasker_free(s.first), tasker_free(s.second);
     return acted;
 }
@@ -180,8 +191,51 @@ static void test_each_between_each(void **state)
     tasker_db_close(other);
 }
 
+/* ---- a result and its message ---- */
+
+static const tasker_text results = TASKER_TEXT("results_between");
+
+/* Somebody else was faster: the message is gone, and another attempt is under way by now. */
+static tasker_status apply_elsewhere(scene *s)
+{
+    tasker_status status = tasker_queue_purge(s->other, results, NULL);
+    return status == TASKER_OK ? renew(s) : TASKER_NOT_FOUND;
+}
+
+/* What was read and is gone since is not applied, not to another attempt either. */
+static void test_result_that_is_gone(void **state)
+{
+    const fixture *f = *state;
+    tasker_db *db = db_test_open(f), *other = db_test_open(f);
+    bool acted = true, between_reading_and_doing = false;
+    assert_status(f->db, tasker_queue_create(f->db, results), TASKER_OK);
+    tasker_db_set_timeout(other, 400);
+    for (long n = 1; acted; n++) {
+        scene s = {.other = other, .act = apply_elsewhere, .flow = make_flow(f->db, "ab", "ab")};
+        s.first = take_step(f->db, s.flow.steps[0], TASKER_OK);
+        send_result(f->db, results, s.flow.task_uuid, s.flow.steps[0], "Success", "");
+        wire_arm(WIRE_UNSENT, n, between, &s);
+        assert_true(tasker_status_is_done(tasker_result_message_apply(db, results, 0, NULL)));
+        acted = wire_disarm();
+        if (!tasker_db_session(other)->usable)
+            assert_true(tasker_status_is_done(tasker_db_recover(other)));
+        if (acted && s.acted == TASKER_OK) {
+            assert_string_equal(step_state(tasker_db_conn(f->db), s.flow.steps[0]), "in_progress");
+            assert_status(f->db, complete_lease(f->db, s.second), TASKER_OK);
+            between_reading_and_doing = between_reading_and_doing || n > 1;
+        }
+        tasker_free(s.first), tasker_free(s.second);
+    }
+    assert_true(between_reading_and_doing);
+    tasker_db_close(db);
+    tasker_db_close(other);
+}
+
 int main(void)
 {
-    static const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_between_each)};
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_between_each),
+        cmocka_unit_test(test_result_that_is_gone),
+    };
     return db_test_run(tests);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "queue_test.h"
 #include "db/prepared.h"
+#include "flow_test.h"
 #include "statement/call.h"
 
 /* What the wrappers have in common: RECORD and ROW are the columns, typed and plain. */
@@ -195,6 +196,19 @@ const tasker_messages *read_some(tasker_db *db, tasker_text queue, int32_t vt_se
 void assert_visible(tasker_db *db, tasker_text queue, size_t expected)
 {
     tasker_free(read_some(db, queue, 0, 1000, expected));
+}
+
+void send_result(tasker_db *db, tasker_text queue, tasker_uuid task_uuid, tasker_uuid step_uuid, const char *status,
+                 const char *more)
+{
+    char body[1024];
+    snprintf(body, sizeof body,
+             "{\"step_uuid\": \"%s\", \"task_uuid\": \"%s\", \"namespace\": \"n\", \"status\": \"%s\", %s"
+             " \"execution_time_ms\": 1500, \"metadata\": {\"worker_id\": \"ruby\", \"started_at\":"
+             " \"2025-08-01T12:00:00Z\", \"completed_at\": \"2025-08-01T12:00:01Z\", \"custom\": {}}}",
+             text_of(step_uuid), text_of(task_uuid), status, more);
+    tasker_message_input input = {.message = tasker_json_of(body)};
+    assert_status(db, tasker_queue_send(db, queue, &input, 1, 0, NULL), TASKER_OK);
 }
 
 long count_in(const fixture *f, const queue_backend *backend, char table, tasker_text queue)

@@ -50,6 +50,13 @@ const tasker_messages *read_some(tasker_db *db, tasker_text queue, int32_t vt_se
 /* Reads and forgets. */
 void assert_visible(tasker_db *db, tasker_text queue, size_t expected);
 
+/*
+ * A result as workers of tasker-core write it: "Success", "Failed", …. more: error, metadata and the like, each with a
+ * comma behind.
+ */
+void send_result(tasker_db *db, tasker_text queue, tasker_uuid task_uuid, tasker_uuid step_uuid, const char *status,
+                 const char *more);
+
 /* The server's answer, one number, to a question about a table of the queue: "q" or "a". */
 long count_in(const fixture *f, const queue_backend *backend, char table, tasker_text queue);
 
