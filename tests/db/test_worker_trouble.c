@@ -146,13 +146,58 @@ static void test_terminated(void **state)
     leave_place(&p);
 }
 
+/* Calls of the worker give up soon. */
+static void hurry(place *p)
+{
+    const tasker_pool_options pooled = {.db = {.call_timeout_ms = 200}, .max_size = 2};
+    tasker_pool_close(p->pool);
+    assert_int_equal(tasker_pool_open(T(p->f->conninfo), &pooled, NULL, &p->pool), TASKER_OK);
+}
+
+typedef struct bringing {
+    tasker_worker *worker;
+    const tasker_lease *lease;
+    tasker_status status;
+    atomic_bool over;
+} bringing;
+
+static void *bring(void *argument)
+{
+    bringing *b = argument;
+    b->status = complete(b->worker, b->lease);
+    b->over = true;
+    return NULL;
+}
+
+/* The step is complete, and its task cannot be closed for the moment: who brought it waits until that is done, too. */
+static void test_closed_after_all(void **state)
+{
+    place p = make_place(state);
+    pthread_t thread;
+    hurry(&p);
+    made_flow flow = make_work_in(&p, 1, false);
+    tasker_worker_options options = work_here(&p);
+    options.finalize = true;
+    bringing b = {.worker = start_worker(&p, &options)};
+    b.lease = pull(b.worker);
+    assert_status(p.f->db, tasker_db_begin(p.f->db, NULL), TASKER_OK);
+    tell(p.conn, "SELECT FROM tasker_tasks WHERE task_uuid = '%s' FOR UPDATE", text_of(flow.task_uuid));
+    assert_int_equal(pthread_create(&thread, NULL, bring, &b), 0);
+    wait_ms(500);
+    assert_false(b.over);
+    assert_status(p.f->db, tasker_db_rollback(p.f->db), TASKER_OK);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(b.status, TASKER_OK);
+    assert_string_equal(task_state(p.conn, flow.task_uuid), "complete");
+    tasker_worker_close(b.worker);
+    leave_place(&p);
+}
+
 /* No answer comes any more: the end waits for it as long as leases last, and no longer. */
 static void test_stopped_without_answers(void **state)
 {
     place p = make_place(state);
-    const tasker_pool_options pooled = {.db = {.call_timeout_ms = 200}, .max_size = 2};
-    tasker_pool_close(p.pool);
-    assert_int_equal(tasker_pool_open(T(p.f->conninfo), &pooled, NULL, &p.pool), TASKER_OK);
+    hurry(&p);
     made_flow flow = make_work_in(&p, 1, false);
     tasker_worker_options options = work_here(&p);
     options.lease.lease_seconds = 1;
@@ -240,13 +285,10 @@ static void test_no_queue(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_heartbeat),
-        cmocka_unit_test(test_lost),
-        cmocka_unit_test(test_lost_meanwhile),
-        cmocka_unit_test(test_terminated),
-        cmocka_unit_test(test_stopped_without_answers),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_no_queue),
+        cmocka_unit_test(test_heartbeat),        cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_lost_meanwhile),   cmocka_unit_test(test_terminated),
+        cmocka_unit_test(test_closed_after_all), cmocka_unit_test(test_stopped_without_answers),
+        cmocka_unit_test(test_refused),          cmocka_unit_test(test_no_queue),
     };
     return db_test_run(tests);
 }
