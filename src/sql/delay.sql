@@ -35,52 +35,32 @@ UPDATE {schema}.tasker_task_queue q
 -- columns: paused_kind (found bool, moved bool)
 
 -- What is resumed may have tasks in any number, which are not looked at: whoever listens for them looks.
--- part: resumed_is_told (resumed: rows; $3 channel)
-(SELECT count(pg_notify($3, '')) FROM resumed WHERE $3 IS NOT NULL) >= 0
+-- part: pause (kind: a row with task_namespace_uuid and named_task_uuid, one of them NULL; $2 paused, $3 channel)
+paused AS (
+    INSERT INTO {schema}.tasker_paused (task_namespace_uuid, named_task_uuid)
+    SELECT kind.task_namespace_uuid, kind.named_task_uuid FROM kind WHERE $2
+    ON CONFLICT DO NOTHING
+    RETURNING 1
+), resumed AS (
+    DELETE FROM {schema}.tasker_paused p
+     USING kind
+     WHERE (p.task_namespace_uuid = kind.task_namespace_uuid OR p.named_task_uuid = kind.named_task_uuid) AND NOT $2
+    RETURNING 1
+)
+SELECT EXISTS (SELECT FROM kind) AS found,
+       EXISTS (SELECT FROM paused UNION ALL SELECT FROM resumed) AS moved
+ WHERE (SELECT count(pg_notify($3, '')) FROM resumed WHERE $3 IS NOT NULL) >= 0
 
 -- name: task_namespace_set_paused writes one paused_kind (task_namespace_uuid uuid, paused bool, channel text?)
 WITH kind AS (
-    SELECT ns.task_namespace_uuid FROM {schema}.tasker_task_namespaces ns WHERE ns.task_namespace_uuid = $1
-), paused AS (
-    INSERT INTO {schema}.tasker_paused (task_namespace_uuid)
-    SELECT kind.task_namespace_uuid FROM kind WHERE $2
-    ON CONFLICT DO NOTHING
-    RETURNING 1
-), resumed AS (
-    DELETE FROM {schema}.tasker_paused p USING kind WHERE p.task_namespace_uuid = kind.task_namespace_uuid AND NOT $2
-    RETURNING 1
-)
-SELECT EXISTS (SELECT FROM kind) AS found,
-       EXISTS (SELECT FROM paused UNION ALL SELECT FROM resumed) AS moved
- WHERE {resumed_is_told};
+    SELECT ns.task_namespace_uuid, NULL::uuid AS named_task_uuid
+      FROM {schema}.tasker_task_namespaces ns
+     WHERE ns.task_namespace_uuid = $1
+), {pause};
 
 -- name: named_task_set_paused writes one paused_kind (named_task_uuid uuid, paused bool, channel text?)
 WITH kind AS (
-    SELECT nt.named_task_uuid FROM {schema}.tasker_named_tasks nt WHERE nt.named_task_uuid = $1
-), paused AS (
-    INSERT INTO {schema}.tasker_paused (named_task_uuid)
-    SELECT kind.named_task_uuid FROM kind WHERE $2
-    ON CONFLICT DO NOTHING
-    RETURNING 1
-), resumed AS (
-    DELETE FROM {schema}.tasker_paused p USING kind WHERE p.named_task_uuid = kind.named_task_uuid AND NOT $2
-    RETURNING 1
-)
-SELECT EXISTS (SELECT FROM kind) AS found,
-       EXISTS (SELECT FROM paused UNION ALL SELECT FROM resumed) AS moved
- WHERE {resumed_is_told};
-
--- Between the messages that lease_take__gather found and what is done with them: those of paused kinds are forgotten,
--- and are there again when they are no longer hidden.
--- name: lease_take__set_aside writes none ()
-SELECT
- WHERE CASE WHEN EXISTS (SELECT FROM {schema}.tasker_paused)
-            THEN set_config('tasker.gathered', (
-                     SELECT coalesce(jsonb_agg(i.item), '[]')::text
-                       FROM jsonb_array_elements(current_setting('tasker.gathered')::jsonb) AS i (item)
-                      WHERE ((SELECT k.named_task_uuid
-                                FROM {schema}.tasker_workflow_steps s
-                                JOIN {schema}.tasker_tasks k ON k.task_uuid = s.task_uuid
-                               WHERE s.workflow_step_uuid = CAST (i.item ->> 'step_uuid' AS uuid))
-                             = ANY (ARRAY(SELECT p.named_task_uuid FROM {tasker_paused_kinds} p))) IS NOT TRUE), true)
-                 IS NULL END;
+    SELECT NULL::uuid AS task_namespace_uuid, nt.named_task_uuid
+      FROM {schema}.tasker_named_tasks nt
+     WHERE nt.named_task_uuid = $1
+), {pause};

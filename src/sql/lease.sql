@@ -74,7 +74,7 @@ JOIN {schema}.tasker_tasks k ON k.task_uuid = s.task_uuid
 coalesce(s.attempts, 0) AS attempt, coalesce(s.retry_limit, 3) AS retry_limit, tn.name AS namespace_name,
                nt.name AS task_name, nt.version, ns.name AS step_name, ds.name AS dependent_system_name
 
--- What lease_take__gather and __gather_ready have found, for the statements behind it.
+-- What the first statement of a take has found (lease_take__gather and the like), for those behind it.
 -- part: gathered (its columns are those of items, step_uuid is NULL where the message was none)
 SELECT g.*
   FROM jsonb_to_recordset(coalesce(nullif(current_setting('tasker.gathered', true), ''), '[]')::jsonb)

@@ -126,6 +126,20 @@ SELECT
              FROM unnest(ARRAY(SELECT step.workflow_step_uuid FROM step)) WITH ORDINALITY AS i (step_uuid, n)), true)
                  IS NULL;
 
+-- Messages of paused kinds (delay.sql) are forgotten, and are there again when they are no longer hidden.
+-- name: lease_take__set_aside writes none ()
+SELECT
+ WHERE CASE WHEN EXISTS (SELECT FROM {schema}.tasker_paused)
+            THEN set_config('tasker.gathered', (
+                     SELECT coalesce(jsonb_agg(i.item), '[]')::text
+                       FROM jsonb_array_elements(current_setting('tasker.gathered')::jsonb) AS i (item)
+                      WHERE ((SELECT k.named_task_uuid
+                                FROM {schema}.tasker_workflow_steps s
+                                JOIN {schema}.tasker_tasks k ON k.task_uuid = s.task_uuid
+                               WHERE s.workflow_step_uuid = CAST (i.item ->> 'step_uuid' AS uuid))
+                             = ANY (ARRAY(SELECT p.named_task_uuid FROM {tasker_paused_kinds} p))) IS NOT TRUE), true)
+                 IS NULL END;
+
 -- name: lease_take__begin writes none ()
 WITH step AS MATERIALIZED (
     SELECT s.workflow_step_uuid, s.task_uuid
