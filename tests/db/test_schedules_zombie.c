@@ -116,6 +116,56 @@ static void test_lease_after_a_round(void **state)
     }
 }
 
+/*
+ * START by name, sent again after its answer was lost: what it says when the first try has landed or has not, and others
+ * have gone on meanwhile. A row that was written is found for ever; a lease is given only while it is the current one.
+ */
+static void test_start_by_name(void **state)
+{
+    enum { NONE = -1 };
+    static const struct {
+        bool landed;
+        int events[3]; /* of others, then */
+        tasker_status apply, take;
+    } cases[] = {
+        {true, {NONE}, TASKER_OK, TASKER_OK},
+        {true, {TASKER_EVENT_COMPLETE, NONE}, TASKER_OK, TASKER_CONFLICT},
+        {true, {TASKER_EVENT_FAIL, NONE}, TASKER_OK, TASKER_CONFLICT},
+        {true, {TASKER_EVENT_CANCEL, NONE}, TASKER_OK, TASKER_CONFLICT},
+        {false, {NONE}, TASKER_OK, TASKER_OK},
+        {false, {TASKER_EVENT_START, NONE}, TASKER_NOOP, TASKER_CONFLICT},
+        {false, {TASKER_EVENT_START, TASKER_EVENT_COMPLETE, NONE}, TASKER_INVALID_TRANSITION, TASKER_CONFLICT},
+        {false, {TASKER_EVENT_START, TASKER_EVENT_FAIL, NONE}, TASKER_INVALID_TRANSITION, TASKER_IN_DOUBT},
+    };
+    fixture *f = *state;
+    PGconn *conn = tasker_db_conn(f->db);
+    for (size_t i = 0; i < 2 * COUNT(cases); i++) {
+        bool takes = i % 2 == 1, landed = cases[i / 2].landed;
+        tasker_status expected = takes ? cases[i / 2].take : cases[i / 2].apply;
+        tasker_db *z = db_test_open_with(f, &hurried);
+        made_flow flow = make_flow(f->db, "a", "");
+        waiting w = prepare(z, takes ? run_take : run_step_event, flow.steps[0], TASKER_EVENT_START);
+        pid_t pid = make_zombie(&w);
+        tasker_uuid own = w.outcomes[0].transition_uuid;
+        if (landed)
+            wake_zombie(f, pid);
+        for (const int *event = cases[i / 2].events; *event != NONE; event++)
+            assert_status(f->db, step_event(f->db, flow.steps[0], (tasker_event)*event), TASKER_OK);
+        assert_status(z, w.call(&w), expected);
+        assert_uuid(w.outcomes[0].transition_uuid, own);
+        assert_int_equal(w.leases != NULL && w.leases->count == 1, takes && expected == TASKER_OK);
+        if (!landed)
+            wake_zombie(f, pid);
+        assert_int_equal(ask_number(conn,
+                                    "SELECT count(*) FROM tasker_workflow_step_transitions"
+                                    " WHERE workflow_step_transition_uuid = '%s' AND to_state = 'in_progress'",
+                                    text_of(own)),
+                         landed || expected == TASKER_OK);
+        tasker_free(w.leases);
+        tasker_db_close(z);
+    }
+}
+
 /* ---- I17: the condition is met only now ---- */
 
 /* As long as the first try can still land, its resend says so; whichever of the two lands, it is one. */
@@ -204,8 +254,11 @@ static void test_write_under_a_claim(void **state)
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_event_after_a_round),       cmocka_unit_test(test_lease_after_a_round),
-        cmocka_unit_test(test_condition_that_comes_true), cmocka_unit_test(test_claim),
+        cmocka_unit_test(test_start_by_name),
+        cmocka_unit_test(test_event_after_a_round),
+        cmocka_unit_test(test_lease_after_a_round),
+        cmocka_unit_test(test_condition_that_comes_true),
+        cmocka_unit_test(test_claim),
         cmocka_unit_test(test_write_under_a_claim),
     };
     (void)argc;

@@ -2,6 +2,9 @@
 /*
  * Backends for the tests of queues: our own, and some that look like pgmq of different versions, made from our own text
  * under its name. What the library must not rely on there is missing.
+ *
+ * And pgmq itself: where the server has the extension, or TASKER_TEST_PGMQ names its script pgmq.sql, of version 1.4 or
+ * newer. Where neither is, the tests say so.
  */
 #ifndef TKR_TESTS_QUEUE_TEST_H
 #define TKR_TESTS_QUEUE_TEST_H
@@ -16,8 +19,9 @@ typedef struct queue_backend {
     const char *variant; /* SQL that makes a newer or older pgmq of the present one; NULL: our own backend */
 } queue_backend;
 
-extern const queue_backend queue_backends[];
-extern const size_t queue_backend_count;
+extern queue_backend queue_backends[];
+#define queue_backend_count queue_test_count()
+size_t queue_test_count(void);
 
 /* Makes the backend and opens a handle that uses it. To be closed by the test. */
 tasker_db *queue_test_open(const fixture *f, const queue_backend *backend);
