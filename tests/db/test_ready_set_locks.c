@@ -7,7 +7,6 @@
 #include "ready_set_test.h"
 
 typedef struct stage {
-    const fixture *f;
     PGconn *a, *b, *settler;
 } stage;
 
@@ -165,7 +164,7 @@ static const struct rule {
 
 static long differences_after(const fixture *f, const struct rule *rule)
 {
-    stage s = {f, db_test_psql(f), db_test_psql(f), db_test_psql(f)};
+    stage s = {db_test_psql(f), db_test_psql(f), db_test_psql(f)};
     ready_set_flow(f, "abcde", "ab ac bd cd");
     rule->schedule(&s);
     long differences = ask_number(s.settler, "SELECT count(*) FROM tasker_ready_set_differences()");

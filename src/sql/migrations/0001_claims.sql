@@ -63,7 +63,8 @@ END;
 -- have been seen; of each priority (and type) only those behind the last of them count. floors: where to begin in which
 -- priority; among types it is not known.
 --
--- Planner settings are those of the callers, which are the functions below alone.
+-- Two queries, each with an index of its own: a condition that holds for both would have the plan of neither. Planner
+-- settings are those of the callers, which are the functions below alone.
 CREATE FUNCTION {schema}.tasker_awake_tasks(
     width integer, ends uuid[], named_task_uuids uuid[], failed_too boolean, monotone boolean, this_moment timestamp,
     floor_priorities integer[], floors timestamp[]) RETURNS uuid[]
