@@ -14,12 +14,12 @@
  *   GUARD_FAILED        the arrow is there, its condition is not met
  *   DUPLICATE           its transition_uuid names another history row: zero the outcomes before another operation
  * When a call fails as a whole (a lost link, say), its status is that of every item.
- * After IN_DOUBT call again with the same outcomes: their transition_uuid and status tell the library what it sent. OK:
- * the row is in the history, written now or before, and wherever the item has gone from there since. An item whose
- * condition is not met stays IN_DOUBT then: the first try may be waiting in a stopped server and can still land when the
- * condition comes true. NOOP, CONFLICT and INVALID_TRANSITION: it has not landed, others have moved the item. By state
- * alone nobody can tell that it never will: such a try can still land when its state comes round again (a retry, a
- * reset). With expected_sort_key it cannot, and the answer is final.
+ * After IN_DOUBT call again with the same outcomes: their transition_uuid and status tell the library what it sent.
+ * OK: the row is in the history, written now or before, and wherever the item has gone from there since. An item
+ * whose condition is not met stays IN_DOUBT then: the first try may be waiting in a stopped server and can still land
+ * when the condition comes true. NOOP, CONFLICT and INVALID_TRANSITION: it has not landed, others have moved the
+ * item. By state alone nobody can tell that it never will: such a try can still land when its state comes round again
+ * (a retry, a reset). With expected_sort_key it cannot, and the answer is final.
  */
 #ifndef TASKER_LIFECYCLE_H
 #define TASKER_LIFECYCLE_H

@@ -117,8 +117,8 @@ static void test_lease_after_a_round(void **state)
 }
 
 /*
- * START by name, sent again after its answer was lost: what it says when the first try has landed or has not, and others
- * have gone on meanwhile. A row that was written is found for ever; a lease is given only while it is the current one.
+ * START by name, sent again after its answer was lost: what it says when the first try has landed or has not, and
+ * others have gone on meanwhile. A row that was written is found for ever; a lease is given only while it is current.
  */
 static void test_start_by_name(void **state)
 {
