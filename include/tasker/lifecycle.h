@@ -187,10 +187,13 @@ typedef struct tasker_sweep {
  *   - tasks of which all steps are done, or none can ever run again, are closed as by tasker_task_finalize. Tasks
  *     without steps are left alone.
  * Open tasks are looked at, ten times limit in one call; the next call of this handle goes on from there, and while
- * there are more says so: call until more is false to have seen them all, tasks that just moved perhaps not. Rows that
- * others have locked are passed over. May be called by anybody at any time and by many at once; each thing is done
- * once. NOOP: all is well. INVALID_ARGUMENT: a number is negative. A failure may come after some of it was done; call
- * again. In a transaction of yours all of it is, and the tasks it changes stay locked until its end.
+ * there are more says so: call until more is false to have seen them all, tasks that just moved perhaps not. Rows
+ * that others have locked are passed over. May be called by anybody at any time and by many at once; each thing is
+ * done once. NOOP: all is well. INVALID_ARGUMENT: a number is negative. A failure may come after some of it was done;
+ * call again. In a transaction of yours all of it is, and the tasks it changes stay locked until its end. Steps
+ * without any history are pending here as elsewhere. Tasks without any, which other programs may have made, are not
+ * found: the index that is walked is one of histories. Whoever claims, leases or finalizes such a task writes its
+ * first row.
  */
 TASKER_CALL tasker_sweep_run(tasker_db *db, const tasker_sweep_options *options, tasker_sweep *out);
 

@@ -151,6 +151,24 @@ static void test_no_steps(void **state)
     assert_string_equal(task_state(tasker_db_conn(f->db), empty.task_uuid), "pending");
 }
 
+/* Steps without a row are pending; a task without one is not found, and closed by whoever closes it by name. */
+static void test_without_history(void **state)
+{
+    fixture *f = *state;
+    PGconn *conn = tasker_db_conn(f->db);
+    settle(f->db);
+    made_flow steps = make_flow(f->db, "ab", ""), task = make_flow(f->db, "a", "");
+    bring_step(f->db, steps.steps[0], TASKER_STATE_COMPLETE);
+    bring_step(f->db, task.steps[0], TASKER_STATE_RESOLVED_MANUALLY);
+    tell(conn, "DELETE FROM tasker_workflow_step_transitions WHERE workflow_step_uuid = '%s'", text_of(steps.steps[1]));
+    tell(conn, "DELETE FROM tasker_task_transitions WHERE task_uuid = '%s'", text_of(task.task_uuid));
+    assert_swept(f->db, &patient, "0 requeued 0 retried 0 failed 0 finalized");
+    bring_step(f->db, steps.steps[1], TASKER_STATE_RESOLVED_MANUALLY);
+    assert_swept(f->db, &patient, "0 requeued 0 retried 0 failed 1 finalized");
+    assert_status(f->db, tasker_task_finalize(f->db, &task.task_uuid, 1, NULL, NULL), TASKER_OK);
+    assert_string_equal(task_history(conn, task.task_uuid), "pending@1 pending>in_progress@2 in_progress>complete@3*");
+}
+
 /* ---- limits ---- */
 
 /* Of each kind so many; and ten times as many tasks are looked at in one call, from where the last one ended. */
@@ -251,6 +269,7 @@ int main(void)
         cmocka_unit_test(test_last_attempt),
         cmocka_unit_test(test_tasks_left_open),
         cmocka_unit_test(test_no_steps),
+        cmocka_unit_test(test_without_history),
         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_bad_options),
         cmocka_unit_test(test_in_a_transaction),
