@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Clients whose clocks are hours off. The program begins five hours late, before its first key is made, and is five
- * hours early later on: nothing that is stored, no lease, no claim and no order of claims comes from its clock. Keys do,
- * so what was made in the future is removed at the end.
+ * hours early later on: nothing that is stored, no lease, no claim and no order of claims comes from its clock. Keys
+ * do, so what was made in the future is removed at the end.
  */
 #include <time.h>
 #include "claim_test.h"
@@ -80,7 +80,7 @@ static void test_late(void **state)
     tasker_db_close(db);
 }
 
-/* The keys of a client that is late come before those of one that is early; claims go by when the server saw the task. */
+/* Keys of a client that is late come before those of one that is early; claims go by the server's time of a task. */
 static void test_order(void **state)
 {
     fixture *f = *state;
