@@ -29,13 +29,13 @@ typedef enum count_kind {
 
 static const struct {
     const char *name;
-    double share, few; /* by which two runs may differ: a share of all, and so many */
+    double share, few; /* by which a run may be above the table: a share of all, and so many; 0: nor below */
 } kinds[COUNTS] = {
     [ROUND_TRIPS] = {"round_trips", 0, 0},  [STATEMENTS] = {"statements", 0, 0},
-    [ALLOCATIONS] = {"allocations", 0, 0},  [PAGES] = {"pages", 0.02, 0},
+    [ALLOCATIONS] = {"allocations", 0, 0},  [PAGES] = {"pages", 0.03, 0},
     [INSERTED] = {"inserted", 0, 0},        [UPDATED] = {"updated", 0, 0},
     [DELETED] = {"deleted", 0, 0},          [LOCKED] = {"locked", 0, 0},
-    [WAL_BYTES] = {"wal_bytes", 0.02, 128}, /* a page that is pruned in passing */
+    [WAL_BYTES] = {"wal_bytes", 0.10, 128}, /* how full pages are, and one that is pruned in passing */
 };
 
 /* ---- the library's side: what it sends and allocates, under the linker's wrapper ---- */
@@ -342,9 +342,12 @@ static void write_table(const char *path)
         fprintf(file, "\t%s", kinds[k].name);
     fputc('\n', file);
     for (size_t call = 0; call < COUNT(calls); call++) {
-        fprintf(file, calls[call].name[0] != '\0' ? "%s" : "", calls[call].name);
-        for (count_kind k = 0; calls[call].name[0] != '\0' && k < COUNTS; k++)
-            fprintf(file, "\t%ld%s", found[call][k], k + 1 == COUNTS ? "\n" : "");
+        if (calls[call].name[0] == '\0')
+            continue;
+        fputs(calls[call].name, file);
+        for (count_kind k = 0; k < COUNTS; k++)
+            fprintf(file, "\t%ld", found[call][k]);
+        fputc('\n', file);
     }
     assert_int_equal(fclose(file), 0);
 }
@@ -367,13 +370,19 @@ static int judge(const char *table, size_t call, count_kind end)
     for (count_kind k = 0; k < end; k++) {
         long budget = strtol(at, (char **)(uintptr_t)&at, 10), is = found[call][k];
         double play = kinds[k].share * (double)budget + kinds[k].few;
-        if ((double)is > (double)budget + play || (double)is < (double)budget - play) {
+        if ((double)is > (double)budget + play || (is < budget && kinds[k].share == 0)) {
             print_message("%s: %s is %ld, in the table %ld\n", calls[call].name, kinds[k].name, is, budget);
             wrong++;
         }
     }
     return wrong;
 }
+
+/* No vacuum comes between that nobody has asked for. */
+static const char unattended[] =
+    "DO $$ DECLARE name regclass; BEGIN FOR name IN SELECT oid FROM pg_class WHERE relkind = 'r'"
+    " AND relnamespace IN ('public'::regnamespace, 'tasker_queue'::regnamespace) LOOP"
+    " EXECUTE format('ALTER TABLE %s SET (autovacuum_enabled = off)', name); END LOOP; END $$";
 
 static void fill(life *l)
 {
@@ -386,6 +395,7 @@ static void fill(life *l)
     assert_status(l->db, tasker_workflow_create_many(l->db, inputs, FILLED, NULL), TASKER_OK);
     tell(tasker_db_conn(l->db), "UPDATE tasker_tasks SET claimed_at = now() AT TIME ZONE 'UTC', claimed_by = 'away',"
                                 " claim_timeout_seconds = 1000000");
+    tell(tasker_db_conn(l->db), "%s", unattended);
     tell(tasker_db_conn(l->db), "VACUUM FULL");
     tell(tasker_db_conn(l->db), "VACUUM ANALYZE");
     tell(tasker_db_conn(l->db), "CHECKPOINT");
