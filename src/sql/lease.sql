@@ -83,18 +83,22 @@ SELECT g.*
 
 -- What the worker needs, for the attempts that are current now.
 -- name: lease_take_steps__context reads many lease (transition_uuids uuid[], without_context bool)
+WITH g AS MATERIALIZED ({gathered})
 SELECT {l.lease}
-  FROM (SELECT s.task_uuid, s.workflow_step_uuid, t.workflow_step_transition_uuid AS token, t.created_at AS taken_at,
-               {lease_described},
-               CASE WHEN NOT $2 THEN k.context END AS context, CASE WHEN NOT $2 THEN s.inputs END AS inputs,
-               coalesce(g.msg_id, 0) AS msg_id, coalesce(g.read_ct, 0) AS read_ct, g.traceparent,
-               t.created_at + s.claim_timeout_seconds * interval '1 second' AS expires_at
-          FROM {schema}.tasker_workflow_step_transitions t
-          JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = t.workflow_step_uuid
-          {lease_names}
-          LEFT JOIN ({gathered}) g ON g.transition_uuid = t.workflow_step_transition_uuid
-         WHERE t.workflow_step_transition_uuid = ANY ($1)
-           AND t.most_recent) l
+  FROM (SELECT o.*, coalesce(g.msg_id, 0) AS msg_id, coalesce(g.read_ct, 0) AS read_ct, g.traceparent
+          FROM unnest((SELECT $1)::uuid[]) AS i (transition_uuid)
+         CROSS JOIN LATERAL ( -- one by one, by key, whatever the planner knew of the tables
+               SELECT s.task_uuid, s.workflow_step_uuid, t.workflow_step_transition_uuid AS token,
+                      t.created_at AS taken_at, {lease_described},
+                      CASE WHEN NOT $2 THEN k.context END AS context, CASE WHEN NOT $2 THEN s.inputs END AS inputs,
+                      t.created_at + s.claim_timeout_seconds * interval '1 second' AS expires_at
+                 FROM {schema}.tasker_workflow_step_transitions t
+                 JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = t.workflow_step_uuid
+                 {lease_names}
+                WHERE t.workflow_step_transition_uuid = i.transition_uuid
+                  AND t.most_recent
+               OFFSET 0) o
+          LEFT JOIN g ON g.transition_uuid = i.transition_uuid) l
  ORDER BY l.workflow_step_uuid;
 
 -- columns: lease_ancestor (root_uuid uuid)
@@ -103,7 +107,7 @@ SELECT {l.lease}
 WITH RECURSIVE walked (root_uuid, step_uuid, distance) AS (
     SELECT t.workflow_step_uuid, t.workflow_step_uuid, make_interval()
       FROM {schema}.tasker_workflow_step_transitions t
-     WHERE t.workflow_step_transition_uuid = ANY ($1)
+     WHERE t.workflow_step_transition_uuid = ANY ((SELECT $1)::uuid[])
        AND t.most_recent
     UNION
     {one_up}

@@ -104,10 +104,13 @@ CASE WHEN i.by_message THEN st.to_state = 'enqueued' AND coalesce(i.enqueue_uuid
 -- often the task has begun.
 -- part: start_tasks (item: step_uuid, task_transition_uuid, transition_uuid, by_message, enqueue_uuid;
 --   how: sources, expected_sort_key, actor, claim)
-owned AS MATERIALIZED (
+owned AS MATERIALIZED ( -- one by one, by key, whatever the planner thinks of how many there are
     SELECT s.task_uuid, i.*
       FROM item i
-      JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = i.step_uuid
+     CROSS JOIN LATERAL (SELECT s.task_uuid
+                           FROM {schema}.tasker_workflow_steps s
+                          WHERE s.workflow_step_uuid = i.step_uuid
+                         OFFSET 0) s
 ), cur AS MATERIALIZED (
     SELECT k.task_uuid, t.task_transition_uuid, t.sort_key, t.created_at
       FROM {schema}.tasker_tasks k
