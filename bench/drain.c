@@ -101,9 +101,11 @@ static void print_sides(void)
     for (side *s = sides; s < sides + SIDES; s++) {
         if (s->skipped != NULL)
             printf("%-28s skipped: %s\n", s->name, s->skipped);
-        else if (s->rounds > 0)
-            printf("%-28s %8.0f %8.0f %8.0f  %.2f\n", s->name, median_of(s->rate, s->rounds), s->rate[0],
-                   s->rate[s->rounds - 1], median_of(s->client, s->rounds));
+        if (s->skipped != NULL || s->rounds == 0)
+            continue;
+        double median = median_of(s->rate, s->rounds); /* sorts them */
+        printf("%-28s %8.0f %8.0f %8.0f  %.2f\n", s->name, median, s->rate[0], s->rate[s->rounds - 1],
+               median_of(s->client, s->rounds));
     }
 }
 
