@@ -193,3 +193,45 @@ tasker_status tasker_task_finalize(tasker_db *db, const tasker_uuid *task_uuids,
         return tkr_abandon(&call);
     return tkr_run(&call, finish, NULL);
 }
+
+/* ---- where most are not at their end ---- */
+
+typedef struct task_ended {
+    tasker_uuid task_uuid;
+} task_ended;
+
+static const tkr_column ended_columns[] = {
+    TKR_COLUMN(task_ended, task_uuid),
+    TKR_END_COLUMNS,
+};
+const tkr_entity tkr_entity_task_ended = {"task_ended", sizeof(task_ended), ended_columns};
+
+/* state: memory for as many tasks as were asked about. */
+static tasker_status finish_look(tkr_call *call)
+{
+    tasker_uuid *tasks = call->state;
+    int count = tkr_rows(call, 0);
+    for (int i = 0; i < count; i++) {
+        task_ended row;
+        tasker_status status = tkr_read_row(call, 0, i, &row);
+        if (status != TASKER_OK)
+            return status;
+        tasks[i] = row.task_uuid;
+    }
+    if (count == 0)
+        return TASKER_NOOP;
+    call->finish = finish;
+    return tkr_finalize_begin(call, tasks, (size_t)count, NULL, NULL) != NULL ? TASKER_AGAIN : call->status;
+}
+
+tasker_status tkr_finalize_ended(tasker_db *db, const tasker_uuid *task_uuids, size_t count)
+{
+    tkr_call call = tkr_begin(db);
+    if (call.entered && !tkr_link_has_ready_set(db)) {
+        tkr_finalize_begin(&call, task_uuids, count, NULL, NULL);
+        return call.status == TASKER_OK ? tkr_run(&call, finish, NULL) : tkr_abandon(&call);
+    }
+    call.state = tkr_keep(&call, (count + 1) * sizeof *task_uuids);
+    tkr_add_task_finalize__ended(&call, task_uuids, count);
+    return tkr_run(&call, finish_look, NULL);
+}

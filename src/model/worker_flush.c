@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include "model/finalize.h"
 #include "model/worker.h"
 #include "value/error.h"
 
@@ -113,7 +114,7 @@ static void queue_finalize(flight *f, tasker_db *queue)
     if (f->task_count == 0)
         return;
     f->finalize_call = f->calls;
-    note_call(f, queue, tasker_task_finalize(queue, f->tasks, f->task_count, NULL, NULL));
+    note_call(f, queue, tkr_finalize_ended(queue, f->tasks, f->task_count));
 }
 
 /* ---- the exchange ---- */

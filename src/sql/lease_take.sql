@@ -182,7 +182,7 @@ SELECT FROM spent s CROSS JOIN LATERAL {queue_schema}.delete(s.queue_name, s.msg
 UNION ALL
 SELECT FROM spent s CROSS JOIN LATERAL {queue_schema}.archive(s.queue_name, s.msg_ids) WHERE s.malformed;
 
--- name: lease_take__follow runs none ()
+-- name: lease_take__follow reads none ()
 SELECT
   FROM {schema}.tasker_ready_set_follow_steps(ARRAY(SELECT g.step_uuid FROM ({gathered}) g WHERE g.step_uuid IS NOT NULL)),
        set_config('tasker.followed', 'off', true);

@@ -52,7 +52,6 @@ BEGIN
         heads := {schema}.tasker_awake_tasks(width, ends, named_task_uuids, false, monotone, this_moment, NULL, NULL);
         EXIT WHEN heads = '{}';
         seen := seen + cardinality(heads);
-        ends := {schema}.tasker_last_of_each_priority(ends || heads, named_task_uuids IS NOT NULL);
 
         able := ARRAY(SELECT q.task_uuid
                         FROM unnest(heads) WITH ORDINALITY AS i (task_uuid, n)
@@ -63,8 +62,10 @@ BEGIN
                                WHERE r.task_uuid = q.task_uuid AND r.available_at <= this_moment
                                LIMIT 1)
                        ORDER BY i.n);
-        PERFORM {schema}.tasker_ready_set_settle(
-                    ARRAY(SELECT i.task_uuid FROM unnest(heads) AS i (task_uuid) WHERE i.task_uuid <> ALL (able)));
+        IF cardinality(able) < cardinality(heads) THEN
+            PERFORM {schema}.tasker_ready_set_settle(
+                        ARRAY(SELECT i.task_uuid FROM unnest(heads) AS i (task_uuid) WHERE i.task_uuid <> ALL (able)));
+        END IF;
 
         due := ARRAY(SELECT k.task_uuid
                        FROM unnest(able) WITH ORDINALITY AS i (task_uuid, n)
@@ -91,7 +92,8 @@ BEGIN
                                 WHERE t.task_uuid = i.task_uuid AND t.most_recent)
                         LIMIT wanted - cardinality(taken));
         taken := taken || steps;
-        EXIT WHEN clock_timestamp() > began + interval '1 second';
+        EXIT WHEN cardinality(taken) >= wanted OR clock_timestamp() > began + interval '1 second';
+        ends := {schema}.tasker_last_of_each_priority(ends || heads, named_task_uuids IS NOT NULL);
     END LOOP;
     RETURN QUERY SELECT i.step_uuid FROM unnest(taken) AS i (step_uuid);
 END
