@@ -74,7 +74,8 @@ typedef struct tasker_failure {
 /*
  * Takes up to limit steps, whatever there is, in one round trip and one transaction: a message is deleted with the
  * start of its step, so neither can be without the other. From the queues "<namespace>_queue", oldest first; or,
- * with without_queue, the ready steps of unclaimed tasks in the order of claims, never one that another call is taking.
+ * with without_queue, the ready steps of unclaimed tasks in the order of claims, never one that another call is taking;
+ * who asks for up to 16 while others do too is given steps of other tasks than they, where there are such.
  * With task_uuid those of one task, whoever has claimed it, those that could start first first; none while the task may
  * not begin, is paused, or is not there. None is there: an empty list. The list is yours; ordered by step.
  *

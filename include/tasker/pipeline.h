@@ -7,7 +7,8 @@
  * *out is NULL; outcomes and values must stay where they are. Inputs are borrowed for the call only, as everywhere.
  * What is wrong with an argument is still told at once, and the call is not queued.
  *
- * Each call is a transaction of its own, in the order of queueing, unless one is open on the pipeline's db; a call
+ * Each call is a transaction of its own, in the order of queueing, unless one is open on the pipeline's db or calls are
+ * queued together (tasker_pipeline_together); a call
  * whose statement the session has lost, or that needs a second round to tell why it did not move something, ends after
  * those queued behind it, so do not queue a call that needs what another one in the same run makes. Functions
  * that are loops by nature, and those that move the handle itself (transactions, recover, workflow_create, register,
@@ -45,6 +46,13 @@ TASKER_CALL tasker_pipeline_open(tasker_db *db, const tasker_pipeline_options *o
 
 /* The queueing handle. Borrowed from the pipeline; closing it does nothing. */
 TASKER_API tasker_db *tasker_pipeline_db(tasker_pipeline *pipeline);
+
+/*
+ * From true to false: the calls queued in between are one transaction, all or none of it. Where one of them fails by an
+ * error of the server, the others answer RETRY. What a call asks in a second round is no part of it. true again begins
+ * another one.
+ */
+TASKER_API void tasker_pipeline_together(tasker_pipeline *pipeline, bool together);
 
 /*
  * Sends what is queued and waits for all answers. OK: every call ended OK or NOOP. Else the status of the first that

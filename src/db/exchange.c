@@ -190,7 +190,7 @@ tasker_status tkr_exchange_start(tkr_exchange *x, tasker_db *db, tkr_message *me
     for (size_t i = 0; i < count; i++) {
         messages[i].status = TASKER_AGAIN;
         messages[i].result = NULL;
-        messages[i].prepares = messages[i].heal = false;
+        messages[i].prepares = messages[i].heal = messages[i].failed = false;
     }
     if (PQsetnonblocking(db->conn, 1) != 0 || !PQenterPipelineMode(db->conn) || !send_all(x)) {
         /* Without a Sync nothing is committed, and the link is in an unknown state: out of memory, or dead. */
@@ -225,6 +225,7 @@ static void take_error(tkr_exchange *x, tkr_message *m, const PGresult *result)
     if (m->error->status != TASKER_OK)
         return; /* the first error is the cause, the rest are consequences */
     tasker_status status = tkr_error_from_result(m->error, result, m->query);
+    m->failed = true;
     /* With the link going down only the server itself can say that a statement did not come to its end. */
     const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
     bool goes_down = severity == NULL || strcmp(severity, "ERROR") != 0;
@@ -239,6 +240,7 @@ static void take_error(tkr_exchange *x, tkr_message *m, const PGresult *result)
     } else if (strcmp(m->error->sqlstate, "57014") == 0 && tkr_link_cancel_asked(x->db)) {
         m->error->status = TASKER_CANCELLED;
     } else if (status == TASKER_DISCONNECTED && goes_down && (!by_server || x->stage == TKR_STAGE_SYNC)) {
+        m->failed = false;
         forget_words(m->error); /* they say nothing about the write: settle_open or settle_segment judges */
     }
 }

@@ -21,6 +21,7 @@ typedef struct tkr_message {
     tasker_status status;     /* AGAIN until its segment is settled */
     struct pg_result *result; /* owned by whoever reads it; NULL unless the segment succeeded */
     bool prepares, heal;      /* heal: nothing happened, a second try can succeed */
+    bool failed;              /* the segment's error is its own */
 } tkr_message;
 
 typedef enum tkr_stage { TKR_STAGE_PREPARE, TKR_STAGE_EXECUTE, TKR_STAGE_SYNC } tkr_stage;

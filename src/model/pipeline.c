@@ -36,6 +36,13 @@ tasker_db *tasker_pipeline_db(tasker_pipeline *pipeline)
     return pipeline != NULL ? queue_of(pipeline)->handle : NULL;
 }
 
+void tasker_pipeline_together(tasker_pipeline *pipeline, bool together)
+{
+    tkr_queue *queue = queue_of(pipeline);
+    if (queue != NULL)
+        queue->group = together ? ++queue->groups : 0;
+}
+
 tasker_status tasker_pipeline_step(tasker_pipeline *pipeline)
 {
     return pipeline != NULL ? tkr_queue_step(queue_of(pipeline)) : TASKER_INVALID_ARGUMENT;

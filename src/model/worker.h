@@ -104,6 +104,8 @@ struct tasker_worker {
     uint64_t brought;
     tasker_status queued_status; /* of those nobody waited for, since the last flush: OK, NOOP, or the first failure */
 
+    bool apart;            /* a flush failed: in the next one what it takes is no part of what it writes */
+    int32_t plenty;        /* so many takes one after another brought all that was asked for */
     int64_t take_at_ns;    /* there was nothing: not before */
     uint64_t refusals;     /* takes that failed for good; those who wait then are told */
     tasker_status refusal; /* why */

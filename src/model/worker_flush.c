@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One flush of a worker: completions, failures, releases, the closing of tasks, and a take, in this order, each a
- * transaction of its own. What comes later sees what came before: a take finds the steps that a completion made ready.
+ * One flush of a worker: completions, failures, releases and a take in one transaction, and behind it the closing of
+ * tasks. After a failure each is a transaction of its own: what cannot be done does not keep the others from it.
+ *
+ * Completions lock what depends on them until the commit, and so keep those waiting who complete other parents of it.
+ * While there is plenty to do the take therefore comes first; else it comes last and finds what completions made ready.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +12,13 @@
 #include "model/worker.h"
 #include "value/error.h"
 
-enum { PATIENCE_MS = 10000, FIRST_PAUSE_MS = 100, LONGEST_PAUSE_MS = 5000, MOST_CALLS = TKR_WORKER_MOST + 8 };
+enum {
+    PATIENCE_MS = 10000,
+    FIRST_PAUSE_MS = 100,
+    LONGEST_PAUSE_MS = 5000,
+    PLENTY = 8,
+    MOST_CALLS = TKR_WORKER_MOST + 8
+};
 
 typedef struct tkr_flight {
     tkr_closing *items[TKR_WORKER_MOST];
@@ -24,6 +33,7 @@ typedef struct tkr_flight {
     tasker_uuid tasks[TKR_WORKER_MOST];
     size_t task_count, finalize_call;
     bool takes;
+    int32_t limit;
     size_t take_call;
     const tasker_leases *taken;
     int64_t sent_ns;
@@ -117,6 +127,14 @@ static void queue_finalize(flight *f, tasker_db *queue)
     note_call(f, queue, tkr_finalize_ended(queue, f->tasks, f->task_count));
 }
 
+static void queue_take(flight *f, tasker_db *queue, const tasker_lease_options *options)
+{
+    if (!f->takes)
+        return;
+    f->take_call = f->calls;
+    note_call(f, queue, tasker_lease_take(queue, options, &f->taken));
+}
+
 /* ---- the exchange ---- */
 
 /* Those that were queued have their answers in the pipeline, in their order. */
@@ -146,13 +164,18 @@ static void exchange(tasker_worker *w, flight *f, tasker_db *db, int32_t limit)
     }
     tasker_db *queue = tasker_pipeline_db(pipeline);
     options.limit = limit;
+    f->takes = limit > 0;
+    f->limit = limit;
+    bool takes_first = w->plenty >= PLENTY;
+    tasker_pipeline_together(pipeline, !w->apart);
+    if (takes_first)
+        queue_take(f, queue, &options);
     queue_closings(f, queue);
+    if (!takes_first)
+        queue_take(f, queue, &options);
+    tasker_pipeline_together(pipeline, false);
     if (w->finalize)
         queue_finalize(f, queue);
-    f->takes = limit > 0;
-    f->take_call = f->calls;
-    if (f->takes)
-        note_call(f, queue, tasker_lease_take(queue, &options, &f->taken));
     tasker_status status = tasker_pipeline_run(pipeline);
     bool sent = tasker_pipeline_done(pipeline) > 0;
     if (!sent && !tasker_status_is_done(status))
@@ -160,6 +183,9 @@ static void exchange(tasker_worker *w, flight *f, tasker_db *db, int32_t limit)
     else
         read_errors(f, pipeline);
     tasker_pipeline_close(pipeline);
+    w->apart = false;
+    for (size_t i = 0; i < f->calls; i++)
+        w->apart = w->apart || !tasker_status_is_done(f->errors[i].status);
 }
 
 /* ---- settling, under the lock ---- */
@@ -192,10 +218,13 @@ static void settle_closings(tasker_worker *w, flight *f)
 static void stock(tasker_worker *w, flight *f)
 {
     const tasker_leases *leases = f->taken;
+    bool took_first = f->take_call == 0 && f->count > 0;
     tkr_bunch *bunch =
         leases != NULL && leases->count > 0 ? calloc(1, sizeof *bunch + leases->count * sizeof *bunch->held) : NULL;
     w->take_at_ns = 0;
-    if (leases != NULL && leases->count == 0) /* a fifth more or less: many workers shall not come at once */
+    w->plenty = leases != NULL && leases->count >= (size_t)f->limit ? w->plenty + (w->plenty < PLENTY) : 0;
+    if (leases != NULL && leases->count == 0 &&
+        !took_first) /* a fifth more or less: many workers shall not come at once */
         w->take_at_ns = f->sent_ns + (int64_t)w->poll_ms * (800000 + f->sent_ns % 400000);
     if (bunch == NULL) {
         tasker_free(leases);

@@ -86,6 +86,7 @@ tasker_status tkr_queue_push(tkr_queue *queue, tkr_call *call, tkr_finish finish
     entry->call.db = queue->db;
     entry->call.finish = finish;
     entry->call.out = out;
+    entry->group = queue->group;
     queue->entries[queue->count++] = entry;
     call->bytes = NULL; /* they are the entry's now */
     call->kept = NULL;
@@ -100,6 +101,22 @@ static size_t count_messages(const tkr_queue *queue)
     for (size_t i = 0; i < queue->count; i++)
         count += is_open(queue->entries[i]) ? queue->entries[i]->call.part_count : 0;
     return count;
+}
+
+static bool are_together(const tkr_entry *a, const tkr_entry *b)
+{
+    return a == b || (a->group != 0 && a->group == b->group);
+}
+
+/* A group is one segment, whose error is that of its first call. */
+static void join(tkr_queue *queue)
+{
+    for (size_t i = 1; i < queue->message_count; i++) {
+        if (!are_together(queue->senders[i - 1], queue->senders[i]))
+            continue;
+        queue->messages[i - 1].last = false;
+        queue->messages[i].error = queue->messages[i - 1].error;
+    }
 }
 
 static tasker_status take_off(tkr_queue *queue)
@@ -119,31 +136,77 @@ static tasker_status take_off(tkr_queue *queue)
             queue->senders[queue->message_count + k] = entry;
         queue->message_count += n;
     }
+    join(queue);
     queue->flying = true;
     return tkr_exchange_start(&queue->exchange, queue->db, queue->messages, queue->message_count, queue->deadline);
 }
 
-/* Every call that took part gets its verdict, or stays open for the next round. */
+/* Where one call of a group failed, the others did not happen. */
+static void share_error(tkr_queue *queue, size_t first, size_t end)
+{
+    const tkr_entry *culprit = NULL;
+    const tasker_error joint = queue->senders[first]->found;
+    for (size_t i = first; i < end && culprit == NULL; i++)
+        culprit = queue->messages[i].failed ? queue->senders[i] : NULL;
+    for (size_t i = first; i < end && joint.status != TASKER_OK; i++) {
+        tkr_entry *entry = queue->senders[i];
+        const tasker_uuid key = entry->error.key;
+        const tasker_commit commit = entry->call.commit;
+        entry->found = joint;
+        if (culprit != NULL && culprit != entry) {
+            tkr_error_clear(&entry->found);
+            queue->messages[i].status = tkr_error_set(&entry->found, TASKER_RETRY, "a call of the same group failed");
+        }
+        entry->found.key = key;
+        entry->found.commit = commit;
+    }
+}
+
+/* The call gets its verdict, or stays open for the next round. */
+static void deliver_one(tkr_queue *queue, tkr_entry *entry, size_t first)
+{
+    tkr_call *call = &entry->call;
+    entry->group = 0;
+    tasker_status status = tkr_call_take(call, queue->messages + first, !queue->exchange.in_transaction);
+    status = tkr_call_conclude(call, status);
+    if (status == TASKER_AGAIN)
+        return;
+    entry->error = entry->found;
+    call->status = status;
+    tkr_abandon(call);
+}
+
+/* Statements are still there while nobody has taken their answers: they can go once more. */
+static bool try_again(tkr_queue *queue, size_t first, size_t end)
+{
+    bool heal = false, again = true;
+    for (size_t i = first; i < end; i++)
+        heal = heal || queue->messages[i].heal;
+    for (size_t i = first; i < end && heal; i++)
+        if (i == first || queue->senders[i] != queue->senders[i - 1])
+            again = tkr_call_try_again(&queue->senders[i]->call, ++queue->senders[i]->tries) && again;
+    return heal && again;
+}
+
 static void deliver(tkr_queue *queue)
 {
-    bool in_transaction = queue->exchange.in_transaction;
-    for (size_t i = 0; i < queue->message_count;) {
-        tkr_entry *entry = queue->senders[i];
-        bool heal = false;
-        size_t first = i;
-        for (; i < queue->message_count && queue->senders[i] == entry; i++)
-            heal = heal || queue->messages[i].heal;
-        tkr_call *call = &entry->call;
-        tkr_tally_answer(call, queue->messages + first);
-        if (heal && tkr_call_try_again(call, ++entry->tries))
-            continue; /* its statements are still there: once more */
-        tasker_status status = tkr_call_take(call, queue->messages + first, !in_transaction);
-        status = tkr_call_conclude(call, status);
-        if (status == TASKER_AGAIN)
+    for (size_t first = 0, end; first < queue->message_count; first = end) {
+        for (end = first + 1; end < queue->message_count; end++)
+            if (!are_together(queue->senders[first], queue->senders[end]))
+                break;
+        for (size_t i = first; i < end; i++)
+            if (i == first || queue->senders[i] != queue->senders[i - 1])
+                tkr_tally_answer(&queue->senders[i]->call, queue->messages + i);
+        if (try_again(queue, first, end))
             continue;
-        entry->error = entry->found;
-        call->status = status;
-        tkr_abandon(call);
+        share_error(queue, first, end);
+        for (size_t i = first; i < end;) {
+            tkr_entry *entry = queue->senders[i];
+            size_t at = i;
+            while (i < end && queue->senders[i] == entry)
+                i++;
+            deliver_one(queue, entry, at);
+        }
     }
     while (queue->done < queue->count && !is_open(queue->entries[queue->done]))
         queue->done++;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Calls that wait for each other's company: a queue of calls built on a queueing handle, run together. A round sends
- * all calls that have statements to send, each as a segment of its own; calls whose finish asks for more go into the
- * next round.
+ * all calls that have statements to send, each as a segment of its own, or several as one where they were queued
+ * together; calls whose finish asks for more go into the next round, and are alone there.
  */
 #pragma once
 #include "statement/call.h"
@@ -12,6 +12,7 @@ typedef struct tkr_entry {
     tasker_error error; /* as told: status AGAIN until it has its answer */
     tasker_error found; /* the call's own, while it is on its way */
     int tries;
+    uint32_t group; /* of calls that are one transaction; 0: alone */
     bool told; /* to hooks */
 } tkr_entry;
 
@@ -21,6 +22,8 @@ typedef struct tkr_queue {
     int32_t timeout_ms;
     tkr_entry **entries;
     size_t count, size, done;
+    uint32_t group;  /* of calls that are queued now; 0: alone */
+    uint32_t groups; /* so many there have been */
 
     bool flying;
     tkr_deadline deadline; /* of all rounds of a flight */

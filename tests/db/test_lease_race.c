@@ -244,12 +244,39 @@ static void test_waits_for_nobody(void **state)
     tasker_db_close(db);
 }
 
+/* Who takes a few steps at the same moment gets them from different tasks, while there are such. */
+static void test_side_by_side(void **state)
+{
+    fixture *f = *state;
+    tasker_db *dbs[3] = {db_test_open(f), db_test_open(f), db_test_open(f)};
+    char name[64];
+    snprintf(name, sizeof name, "%s", new_plain_name("s"));
+    const tasker_text namespace = T(name);
+    const tasker_step_definition steps[] = {{.name = TASKER_TEXT("a")}, {.name = TASKER_TEXT("b")}};
+    const tasker_definition definition = {
+        .namespace_name = namespace, .name = TASKER_TEXT("two"), .steps = steps, .step_count = 2};
+    const made_flow flows[2] = {make_flow_by(f->db, &definition), make_flow_by(f->db, &definition)};
+    for (int i = 0; i < 2; i++)
+        bring_task(f->db, flows[i].task_uuid, TASKER_STATE_IN_PROGRESS);
+    const tasker_lease_options options = {
+        .worker = TASKER_TEXT("w"), .namespace_names = &namespace, .namespace_name_count = 1, .without_queue = true};
+    for (int i = 0; i < 3; i++) {
+        const tasker_leases *leases = NULL;
+        assert_status(dbs[i], tasker_db_begin(dbs[i], NULL), TASKER_OK);
+        assert_status(dbs[i], tasker_lease_take(dbs[i], &options, &leases), TASKER_OK);
+        assert_int_equal(leases->count, 1);
+        assert_uuid(leases->items[0]->task_uuid, flows[i % 2].task_uuid);
+        tasker_free(leases);
+    }
+    for (int i = 0; i < 3; i++)
+        tasker_db_close(dbs[i]);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order_without_queues),
-        cmocka_unit_test(test_waits_for_nobody),
-        cmocka_unit_test(test_queues),
+        cmocka_unit_test(test_order_without_queues), cmocka_unit_test(test_waits_for_nobody),
+        cmocka_unit_test(test_side_by_side),         cmocka_unit_test(test_queues),
         cmocka_unit_test(test_without_queues),
     };
     return db_test_run(tests);

@@ -158,6 +158,97 @@ static void test_failures_stay_apart(void **state)
     tasker_pipeline_close(pipeline);
 }
 
+static bool is_there(tasker_db *db, const char *name)
+{
+    const tasker_task_namespace *found = NULL;
+    assert_status(db, tasker_task_namespace_find_by_name(db, tasker_text_of(name), &found), TASKER_OK);
+    tasker_free(found);
+    return found != NULL;
+}
+
+static void queue_namespace(tasker_db *queue, const char *name)
+{
+    const tasker_task_namespace_input input = {.name = tasker_text_of(name)};
+    assert_status(queue, tasker_task_namespace_create(queue, &input, NULL), TASKER_QUEUED);
+}
+
+/* Two groups, with a call between them that is in none: what fails takes its own group along, and no more. */
+static void test_together(void **state)
+{
+    tasker_db *db = ((fixture *)*state)->db;
+    tasker_pipeline *pipeline = open_pipeline(db);
+    tasker_db *queue = tasker_pipeline_db(pipeline);
+    tasker_named_step_input lost = {.dependent_system_uuid = {{7}}, .name = TASKER_TEXT("lost")};
+    static const tasker_status expected[] = {TASKER_RETRY, TASKER_REFERENCE_MISSING, TASKER_RETRY, TASKER_OK, TASKER_OK,
+                                             TASKER_OK};
+    tasker_pipeline_together(pipeline, true);
+    queue_namespace(queue, "undone_1");
+    assert_status(queue, tasker_named_step_create(queue, &lost, NULL), TASKER_QUEUED);
+    queue_namespace(queue, "undone_2");
+    tasker_pipeline_together(pipeline, false);
+    queue_namespace(queue, "alone");
+    tasker_pipeline_together(pipeline, true);
+    queue_namespace(queue, "done_1");
+    queue_namespace(queue, "done_2");
+    assert_status(db, tasker_pipeline_run(pipeline), TASKER_RETRY);
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+        assert_int_equal(status_of(pipeline, i), expected[i]);
+    assert_string_equal(tasker_pipeline_error(pipeline, 1)->sqlstate, "23503");
+    assert_string_equal(tasker_pipeline_error(pipeline, 0)->sqlstate, "");
+    assert_false(is_there(db, "undone_1") || is_there(db, "undone_2"));
+    assert_true(is_there(db, "alone") && is_there(db, "done_1") && is_there(db, "done_2"));
+    assert_int_equal(ask_number(tasker_db_conn(db), "SELECT count(DISTINCT xmin::text) FROM tasker_task_namespaces"
+                                                    " WHERE name IN ('alone', 'done_1', 'done_2')"),
+                     2);
+    tasker_pipeline_close(pipeline);
+}
+
+/* All of the group goes once more, and none of it twice. */
+static void test_together_heals(void **state)
+{
+    tasker_db *db = ((fixture *)*state)->db;
+    tasker_pipeline *pipeline = open_pipeline(db);
+    tasker_db *queue = tasker_pipeline_db(pipeline);
+    tasker_time now = {0};
+    assert_status(db, tasker_db_now(db, &now), TASKER_OK);
+    assert_false(is_there(db, "healed_group"));
+    PQclear(PQexec(tasker_db_conn(db), "DEALLOCATE ALL"));
+    now.us = 0;
+    tasker_pipeline_together(pipeline, true);
+    queue_namespace(queue, "healed_group");
+    assert_status(queue, tasker_db_now(queue, &now), TASKER_QUEUED);
+    assert_status(db, tasker_pipeline_run(pipeline), TASKER_OK);
+    assert_true(now.us > 0);
+    assert_true(is_there(db, "healed_group"));
+    tasker_pipeline_close(pipeline);
+}
+
+/* The link goes before the commit's answer: every call of the group is in doubt, or none was done. */
+static void test_together_in_doubt(void **state)
+{
+    const fixture *f = *state;
+    tasker_db *db = db_test_open(f);
+    PGconn *blocker = db_test_psql(f);
+    made_flow flow = make_flow(db, "a", "");
+    tasker_outcome outcome = {0};
+    tasker_pipeline *pipeline;
+    const tasker_pipeline_options soon = {.timeout_ms = 300};
+    tell(blocker, "BEGIN; SELECT 1 FROM tasker_workflow_steps WHERE workflow_step_uuid = '%s' FOR UPDATE",
+         text_of(flow.steps[0]));
+    assert_status(db, tasker_pipeline_open(db, &soon, &pipeline), TASKER_OK);
+    tasker_db *queue = tasker_pipeline_db(pipeline);
+    tasker_pipeline_together(pipeline, true);
+    queue_namespace(queue, "doubted");
+    assert_status(queue, tasker_lease_take_steps(queue, flow.steps, 1, &by_w, &outcome, NULL), TASKER_QUEUED);
+    assert_status(db, tasker_pipeline_run(pipeline), TASKER_IN_DOUBT);
+    assert_int_equal(status_of(pipeline, 0), TASKER_IN_DOUBT);
+    assert_int_equal(status_of(pipeline, 1), TASKER_IN_DOUBT);
+    tell(blocker, "ROLLBACK");
+    tasker_pipeline_close(pipeline);
+    PQfinish(blocker);
+    tasker_db_close(db);
+}
+
 static void test_inside_a_transaction(void **state)
 {
     tasker_db *db = ((fixture *)*state)->db;
@@ -276,6 +367,9 @@ int main(void)
         cmocka_unit_test(test_inputs_are_borrowed_for_the_call_only),
         cmocka_unit_test(test_steps_in_an_event_loop),
         cmocka_unit_test(test_failures_stay_apart),
+        cmocka_unit_test(test_together),
+        cmocka_unit_test(test_together_heals),
+        cmocka_unit_test(test_together_in_doubt),
         cmocka_unit_test(test_inside_a_transaction),
         cmocka_unit_test(test_lost_statements_heal),
         cmocka_unit_test(test_deadline_and_close_in_flight),

@@ -129,6 +129,24 @@ static void test_run(void **state)
     leave_place(&p);
 }
 
+/* One thread after plenty of work at a chain: what each completion makes ready is found without a poll. */
+static void test_chain_after_plenty(void **state)
+{
+    enum { MANY = 20, CHAIN = 12 };
+    place p = make_place(state);
+    job j = {.left = MANY + CHAIN};
+    made_flow wide = make_work_in(&p, MANY, false), chain = make_work_in(&p, CHAIN, true);
+    tasker_worker_options options = work_here(&p);
+    options.finalize = true;
+    tasker_worker *worker = start_worker(&p, &options);
+    assert_int_equal(tasker_worker_run(worker, 1, do_step, &j), TASKER_OK);
+    assert_int_equal(j.bad, 0);
+    assert_string_equal(task_state(p.conn, wide.task_uuid), "complete");
+    assert_string_equal(task_state(p.conn, chain.task_uuid), "complete");
+    tasker_worker_close(worker);
+    leave_place(&p);
+}
+
 static tasker_worker *to_stop;
 
 static void on_alarm(int number)
@@ -364,6 +382,7 @@ int main(void)
         cmocka_unit_test(test_close_releases),
         cmocka_unit_test(test_in_a_child),
         cmocka_unit_test(test_run),
+        cmocka_unit_test(test_chain_after_plenty),
         cmocka_unit_test(test_stopped_by_a_signal),
         cmocka_unit_test(test_neither),
         cmocka_unit_test(test_batches),

@@ -11,6 +11,10 @@
 -- the step, then steps. One round looks at the best tasks that no round before has seen; those that have nothing to do
 -- are put to sleep, as in a claim. A round is twice as wide as the one before, so that few of them get past many tasks
 -- whose steps all are in other hands. After a second the call ends with what it has, as a claim does.
+--
+-- Workers that complete steps of one task at the same time wait for each other where a step depends on both. So who
+-- wants few leaves tasks to whoever is taking from them at the moment, and shares them only where nothing else is found.
+-- Advisory locks tell: nobody waits for one, and a key that somebody else happens to use does no harm.
 CREATE FUNCTION {schema}.tasker_ready_steps(wanted integer, named_task_uuids uuid[], monotone boolean,
                                             this_moment timestamp) RETURNS SETOF uuid
 LANGUAGE plpgsql VOLATILE
@@ -28,7 +32,7 @@ DECLARE
     due uuid[];
     heads uuid[];
     able uuid[];
-    steps uuid[];
+    shared boolean;
     ends uuid[] := '{}';
     seen integer := 0;
     taken uuid[] := '{}';
@@ -76,22 +80,27 @@ BEGIN
                       ORDER BY i.n
                       LIMIT wanted - cardinality(taken)
                         FOR NO KEY UPDATE OF k SKIP LOCKED);
-        steps := ARRAY(SELECT l.workflow_step_uuid
-                         FROM unnest(able) AS i (task_uuid)
-                        CROSS JOIN LATERAL (
-                              SELECT s.workflow_step_uuid
-                                FROM {schema}.tasker_step_readiness r
-                                JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = r.workflow_step_uuid
-                               WHERE r.task_uuid = i.task_uuid AND r.available_at <= this_moment
-                               ORDER BY r.available_at
-                               LIMIT wanted - cardinality(taken)
-                                 FOR NO KEY UPDATE OF s SKIP LOCKED) l
-                        WHERE i.task_uuid = ANY (due)
-                           OR (SELECT t.to_state <> 'pending'
-                                 FROM {schema}.tasker_task_transitions t
-                                WHERE t.task_uuid = i.task_uuid AND t.most_recent)
-                        LIMIT wanted - cardinality(taken));
-        taken := taken || steps;
+        FOREACH shared IN ARRAY CASE WHEN wanted <= 16 THEN ARRAY[false, true] ELSE ARRAY[true] END LOOP
+            taken := taken || ARRAY(
+                SELECT l.workflow_step_uuid
+                  FROM unnest(able) AS i (task_uuid)
+                 CROSS JOIN LATERAL (
+                       SELECT s.workflow_step_uuid
+                         FROM {schema}.tasker_step_readiness r
+                         JOIN {schema}.tasker_workflow_steps s ON s.workflow_step_uuid = r.workflow_step_uuid
+                        WHERE r.task_uuid = i.task_uuid AND r.available_at <= this_moment
+                          AND r.workflow_step_uuid <> ALL (taken)
+                        ORDER BY r.available_at
+                        LIMIT wanted - cardinality(taken)
+                          FOR NO KEY UPDATE OF s SKIP LOCKED) l
+                 WHERE (i.task_uuid = ANY (due)
+                        OR (SELECT t.to_state <> 'pending'
+                              FROM {schema}.tasker_task_transitions t
+                             WHERE t.task_uuid = i.task_uuid AND t.most_recent))
+                   AND (shared OR pg_try_advisory_xact_lock(uuid_hash_extended(i.task_uuid, 0)))
+                 LIMIT wanted - cardinality(taken));
+            EXIT WHEN cardinality(taken) >= wanted;
+        END LOOP;
         EXIT WHEN cardinality(taken) >= wanted OR clock_timestamp() > began + interval '1 second';
         ends := {schema}.tasker_last_of_each_priority(ends || heads, named_task_uuids IS NOT NULL);
     END LOOP;
