@@ -154,6 +154,9 @@ RETURN ARRAY(SELECT DISTINCT ON (q.failed, q.priority, CASE WHEN by_type THEN q.
 -- Tasks that were passed and have nothing to do are put to sleep. Where too few were found, the next round looks for
 -- twice as many as all before, behind them. Tasks come in the order of the rounds.
 --
+-- num_nulls: IS NULL would offer the indexes of the tasks that are awake, and PostgreSQL 18 then goes through all of
+-- these for each round, in whatever order.
+--
 -- After a second the call ends with what it has: what it has put to sleep must not be lost to a deadline, or nobody
 -- would ever get past very many tasks that are awake without need.
 CREATE FUNCTION {schema}.tasker_claim_tasks(
@@ -223,15 +226,16 @@ BEGIN
 
         WHILE heads <> '{}' LOOP
             chosen := ARRAY(SELECT q.task_uuid
-                              FROM unnest(heads) AS i (task_uuid)
+                              FROM unnest(heads) WITH ORDINALITY AS i (task_uuid, n)
                               JOIN {schema}.tasker_task_queue q ON q.task_uuid = i.task_uuid
                               JOIN {schema}.tasker_tasks k ON k.task_uuid = i.task_uuid
-                             WHERE q.wake_at IS NULL
+                             WHERE num_nulls(q.wake_at) = 1
                                AND coalesce(greatest(q.lease_until, q.start_at) < this_moment, true)
                                AND (SELECT true
                                       FROM {schema}.tasker_step_readiness r
                                      WHERE r.task_uuid = i.task_uuid AND r.available_at <= this_moment
                                      LIMIT 1)
+                             ORDER BY i.n
                              LIMIT still_wanted
                                FOR NO KEY UPDATE OF q, k SKIP LOCKED);
             EXIT WHEN chosen = '{}';
@@ -287,7 +291,7 @@ BEGIN
                   FROM unnest(passed) WITH ORDINALITY AS i (task_uuid, n)
                   JOIN {schema}.tasker_task_queue q ON q.task_uuid = i.task_uuid
                  WHERE i.n <= cardinality(passed) - CASE WHEN still_wanted > 0 THEN 0 ELSE cardinality(heads) END
-                   AND q.wake_at IS NULL
+                   AND num_nulls(q.wake_at) = 1
                    AND (greatest(q.lease_until, q.start_at) >= this_moment
                         OR (SELECT true
                               FROM {schema}.tasker_step_readiness r
