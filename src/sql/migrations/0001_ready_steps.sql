@@ -71,19 +71,23 @@ BEGIN
                         ARRAY(SELECT i.task_uuid FROM unnest(heads) AS i (task_uuid) WHERE i.task_uuid <> ALL (able)));
         END IF;
 
-        due := ARRAY(SELECT k.task_uuid
-                       FROM unnest(able) WITH ORDINALITY AS i (task_uuid, n)
-                       JOIN {schema}.tasker_tasks k ON k.task_uuid = i.task_uuid
-                      WHERE coalesce((SELECT t.to_state = 'pending'
-                                        FROM {schema}.tasker_task_transitions t
-                                       WHERE t.task_uuid = k.task_uuid AND t.most_recent), true)
-                      ORDER BY i.n
-                      LIMIT wanted - cardinality(taken)
-                        FOR NO KEY UPDATE OF k SKIP LOCKED);
         FOREACH shared IN ARRAY CASE WHEN wanted <= 16 THEN ARRAY[false, true] ELSE ARRAY[true] END LOOP
             taken := taken || ARRAY(
                 SELECT l.workflow_step_uuid
                   FROM unnest(able) AS i (task_uuid)
+                 CROSS JOIN LATERAL (
+                       SELECT coalesce((SELECT t.to_state
+                                          FROM {schema}.tasker_task_transitions t
+                                         WHERE t.task_uuid = i.task_uuid AND t.most_recent), 'pending') AS state
+                       OFFSET 0) c
+                 CROSS JOIN LATERAL (
+                       SELECT p.task_uuid
+                         FROM (SELECT k.task_uuid
+                                 FROM {schema}.tasker_tasks k
+                                WHERE k.task_uuid = i.task_uuid AND c.state = 'pending'
+                                  FOR NO KEY UPDATE OF k SKIP LOCKED) p
+                        UNION ALL
+                       SELECT i.task_uuid WHERE c.state <> 'pending') k
                  CROSS JOIN LATERAL (
                        SELECT s.workflow_step_uuid
                          FROM {schema}.tasker_step_readiness r
@@ -93,11 +97,7 @@ BEGIN
                         ORDER BY r.available_at
                         LIMIT wanted - cardinality(taken)
                           FOR NO KEY UPDATE OF s SKIP LOCKED) l
-                 WHERE (i.task_uuid = ANY (due)
-                        OR (SELECT t.to_state <> 'pending'
-                              FROM {schema}.tasker_task_transitions t
-                             WHERE t.task_uuid = i.task_uuid AND t.most_recent))
-                   AND (shared OR pg_try_advisory_xact_lock(uuid_hash_extended(i.task_uuid, 0)))
+                 WHERE (shared OR pg_try_advisory_xact_lock(uuid_hash_extended(i.task_uuid, 0)))
                  LIMIT wanted - cardinality(taken));
             EXIT WHEN cardinality(taken) >= wanted;
         END LOOP;
