@@ -27,6 +27,7 @@
 #include "queue.h"
 #include "readiness.h"
 #include "report.h"
+#include "retention.h"
 #include "schema.h"
 #include "state.h"
 #include "status.h"
