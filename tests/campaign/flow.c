@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Two orchestrators and eight workers, each a process, bring many workflows to their ends. One attempt of ten fails;
- * processes are killed and sessions ended at random. Every task comes to its end, and once; no step has more attempts
- * than it may have, or is completed twice; no message is left.
+ * processes are killed, sessions ended and messages lost at random. Every task comes to its end, and once; no step has
+ * more attempts than it may have, or is completed twice; no message is left, and the steps of those that were lost, and
+ * no others, are sent anew.
  *
  * The control's workers complete some steps in plain SQL, whoever has them by then.
  */
@@ -32,14 +33,34 @@ static void reap(arena *a, pid_t pid, int expected)
         campaign_violation(&a->tally, "a process ended with %d", result);
 }
 
-/* Someone is killed and replaced, or loses a session. A process may end by itself when it is hit at its beginning. */
+static long ask(arena *a, PGconn *conn, const char *sql)
+{
+    PGresult *result = PQexec(conn, sql);
+    long answer = -1;
+    if (PQresultStatus(result) == PGRES_TUPLES_OK)
+        answer = atol(PQgetvalue(result, 0, 0));
+    else
+        campaign_violation(&a->tally, "%s: %s", sql, PQresultErrorMessage(result));
+    PQclear(result);
+    return answer;
+}
+
+/*
+ * Someone is killed and replaced, or loses a session; or messages are lost. A process may end by itself when it is hit at
+ * its beginning.
+ */
 static void disturb(arena *a, PGconn *conn, pid_t *processes, uint64_t *seed)
 {
     int victim = (int)db_test_draw(seed, CLIENTS);
+    uint64_t kind = db_test_draw(seed, 5);
     atomic_fetch_add(&a->tally.faults, 1);
-    if (db_test_draw(seed, 3) == 0) {
+    if (kind == 0) {
         PQclear(PQexec(conn, "SELECT flow_end_session()"));
         atomic_fetch_add(&a->sessions, 1);
+        return;
+    }
+    if (kind == 1) {
+        (void)ask(a, conn, "SELECT flow_lose_messages()");
         return;
     }
     kill(processes[victim], SIGKILL);
@@ -58,18 +79,6 @@ static void replace_ended(arena *a, pid_t *processes)
             campaign_violation(&a->tally, "a process ended with %d", result);
         processes[i] = start_client(a, i);
     }
-}
-
-static long ask(arena *a, PGconn *conn, const char *sql)
-{
-    PGresult *result = PQexec(conn, sql);
-    long answer = -1;
-    if (PQresultStatus(result) == PGRES_TUPLES_OK)
-        answer = atol(PQgetvalue(result, 0, 0));
-    else
-        campaign_violation(&a->tally, "%s: %s", sql, PQresultErrorMessage(result));
-    PQclear(result);
-    return answer;
 }
 
 /* Until all tasks have ended. Faults come until the time is over. */
@@ -151,13 +160,14 @@ static void check(const fixture *f, arena *a)
         campaign_violation(&a->tally, "the ready set differs in %ld rows from a recomputation", differences);
     if (a->completed > ask(a, conn, "SELECT count(*) FROM tasker_workflow_steps WHERE processed"))
         campaign_violation(&a->tally, "more steps were told complete than are");
-    printf("# %ld tasks complete, %ld in error; %ld processes killed, %ld sessions ended; %ld steps enqueued, %ld"
-           " taken, %ld completed, %ld failed, %ld told lost; swept: %ld requeued, %ld retried, %ld failed, %ld tasks"
-           " closed\n",
+    printf("# %ld tasks complete, %ld in error; %ld processes killed, %ld sessions ended, %ld messages"
+           " lost; %ld steps enqueued, %ld taken, %ld completed, %ld failed, %ld told lost; swept: %ld requeued, %ld"
+           " retried, %ld failed, %ld tasks closed\n",
            ask(a, conn, "SELECT count(*) FROM tasker_tasks WHERE complete"),
            ask(a, conn, "SELECT count(*) FROM tasker_task_transitions WHERE most_recent AND to_state = 'error'"),
-           (long)a->kills, (long)a->sessions, (long)a->enqueued, (long)a->taken, (long)a->completed, (long)a->failed,
-           (long)a->lost, (long)a->requeued, (long)a->retried, (long)a->swept_failed, (long)a->finalized);
+           (long)a->kills, (long)a->sessions, ask(a, conn, "SELECT count(*) FROM flow_lost"), (long)a->enqueued,
+           (long)a->taken, (long)a->completed, (long)a->failed, (long)a->lost, (long)a->requeued, (long)a->retried,
+           (long)a->swept_failed, (long)a->finalized);
     PQfinish(conn);
 }
 

@@ -13,6 +13,16 @@ BEGIN
 END
 $$;
 
+-- The rows that enqueued a step whose message is lost since; and those that a requeue came upon.
+CREATE TABLE flow_lost (enqueue_uuid uuid PRIMARY KEY);
+
+CREATE VIEW flow_requeued AS
+SELECT o.workflow_step_transition_uuid AS enqueue_uuid
+  FROM tasker_workflow_step_transitions t
+  JOIN tasker_workflow_step_transitions o
+       ON o.workflow_step_uuid = t.workflow_step_uuid AND o.sort_key = t.sort_key - 1
+ WHERE t.metadata ->> 'event' = 'requeue';
+
 CREATE VIEW flow_wrong (what, found) AS
 WITH step AS (
     SELECT s.*, coalesce(t.to_state, 'pending') AS state, t.sort_key
@@ -67,7 +77,15 @@ SELECT 'results of another attempt than the one that completed',
                SELECT o.workflow_step_transition_uuid::text FROM tasker_workflow_step_transitions o
                 WHERE o.workflow_step_uuid = s.workflow_step_uuid AND o.sort_key = s.sort_key - 1))
 UNION ALL
-SELECT 'messages left in the queue or its archive', flow_messages();
+SELECT 'messages left in the queue or its archive', flow_messages()
+UNION ALL
+SELECT 'steps that were not requeued when their message was lost',
+       (SELECT count(*) FROM flow_lost l
+         WHERE NOT EXISTS (SELECT FROM flow_requeued r WHERE r.enqueue_uuid = l.enqueue_uuid))
+UNION ALL
+SELECT 'steps that were requeued without such a loss',
+       (SELECT count(*) FROM flow_requeued r
+         WHERE NOT EXISTS (SELECT FROM flow_lost l WHERE l.enqueue_uuid = r.enqueue_uuid));
 
 -- As if failures of steps that wait had happened longer ago.
 CREATE FUNCTION flow_shorten_waits() RETURNS bigint LANGUAGE sql AS $$
@@ -99,6 +117,26 @@ CREATE FUNCTION flow_end_session() RETURNS boolean LANGUAGE sql AS $$
      WHERE application_name = 'campaign' AND datname = current_database()
      ORDER BY random()
      LIMIT 1
+$$;
+
+-- As if the queue had come from a backup of earlier: some messages that nobody has in hand are gone.
+CREATE FUNCTION flow_lose_messages() RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    WITH found AS MATERIALIZED (
+        SELECT q.msg_id, t.workflow_step_transition_uuid AS enqueue_uuid
+          FROM tasker_queue.q_shapes_queue q
+          JOIN tasker_workflow_step_transitions t
+               ON t.workflow_step_transition_uuid = (q.headers ->> 'message_uuid')::uuid AND t.most_recent
+         ORDER BY random()
+         LIMIT 3
+           FOR UPDATE OF q SKIP LOCKED
+    ), gone AS (
+        DELETE FROM tasker_queue.q_shapes_queue q USING found WHERE q.msg_id = found.msg_id
+        RETURNING found.enqueue_uuid
+    )
+    INSERT INTO flow_lost SELECT enqueue_uuid FROM gone;
+    RETURN (SELECT count(*) FROM flow_lost);
+END
 $$;
 
 -- The control's: it asks neither for the state nor for the attempt.

@@ -55,7 +55,7 @@ static tasker_status enqueue(arena *a, tasker_db *db)
 
 static tasker_status sweep(arena *a, tasker_db *db, int64_t *at)
 {
-    static const tasker_sweep_options options = {.actor = TASKER_TEXT("flow"), .enqueued_timeout_seconds = 2};
+    static const tasker_sweep_options options = {.actor = TASKER_TEXT("flow"), .enqueued_timeout_seconds = 1};
     tasker_sweep found = {0};
     if (campaign_now() < *at)
         return TASKER_NOOP;
