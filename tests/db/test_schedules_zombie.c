@@ -8,16 +8,17 @@
 #include "private_server.h"
 #include "waiting.h"
 
-static const tasker_db_options hurried = {.call_timeout_ms = 150, .connect_timeout_ms = 5000};
+enum { HURRY_MS = 20 }; /* all is sent before the clock is looked at, and nothing comes back */
 
 /* Sends a call into a stopped session and gives it up. The session, which holds the call. */
 static pid_t make_zombie(waiting *w)
 {
     pid_t pid = tasker_db_session(w->db)->backend_pid;
+    tasker_db_set_timeout(w->db, HURRY_MS);
     assert_int_equal(kill(pid, SIGSTOP), 0);
     tasker_status status = w->call(w);
-    assert_status(w->db, tasker_db_recover(w->db), TASKER_OK);
     tasker_db_set_timeout(w->db, 10000);
+    assert_status(w->db, tasker_db_recover(w->db), TASKER_OK);
     assert_int_equal(status, TASKER_IN_DOUBT);
     return pid;
 }
@@ -72,7 +73,7 @@ static void test_event_after_a_round(void **state)
     PGconn *conn = tasker_db_conn(f->db);
     for (size_t i = 0; i < 2 * COUNT(events); i++) {
         bool asked_between = i % 2 == 0;
-        tasker_db *z = db_test_open_with(f, &hurried);
+        tasker_db *z = db_test_open(f);
         made_flow flow = make_flow(f->db, "a", "");
         bring_step(f->db, flow.steps[0], TASKER_STATE_ENQUEUED);
         waiting w = prepare(z, run_expecting, flow.steps[0], events[i / 2]);
@@ -98,7 +99,7 @@ static void test_lease_after_a_round(void **state)
     fixture *f = *state;
     PGconn *conn = tasker_db_conn(f->db);
     for (size_t i = 0; i < COUNT(calls); i++) {
-        tasker_db *z = db_test_open_with(f, &hurried);
+        tasker_db *z = db_test_open(f);
         made_flow flow = make_flow(f->db, "a", "");
         waiting w = prepare(z, calls[i], flow.steps[0], 0);
         w.leases = take_step(f->db, flow.steps[0], TASKER_OK);
@@ -142,7 +143,7 @@ static void test_start_by_name(void **state)
     for (size_t i = 0; i < 2 * COUNT(cases); i++) {
         bool takes = i % 2 == 1, landed = cases[i / 2].landed;
         tasker_status expected = takes ? cases[i / 2].take : cases[i / 2].apply;
-        tasker_db *z = db_test_open_with(f, &hurried);
+        tasker_db *z = db_test_open(f);
         made_flow flow = make_flow(f->db, "a", "");
         waiting w = prepare(z, takes ? run_take : run_step_event, flow.steps[0], TASKER_EVENT_START);
         pid_t pid = make_zombie(&w);
@@ -176,7 +177,7 @@ static void test_condition_that_comes_true(void **state)
     PGconn *conn = tasker_db_conn(f->db);
     for (size_t i = 0; i < 2 * COUNT(events); i++) {
         bool zombie_first = i % 2 == 0;
-        tasker_db *z = db_test_open_with(f, &hurried);
+        tasker_db *z = db_test_open(f);
         made_flow flow = make_flow(f->db, "ab", "ab");
         waiting w = prepare(z, run_step_event, FLOW_STEP(flow, 'b'), events[i / 2]);
         pid_t pid = make_zombie(&w);
@@ -201,7 +202,7 @@ static void test_claim(void **state)
 {
     fixture *f = *state;
     PGconn *conn = db_test_psql(f);
-    tasker_db *z = db_test_open_with(f, &hurried), *b = db_test_open(f);
+    tasker_db *z = db_test_open(f), *b = db_test_open(f);
     take_the_rest(f);
     made_flow flows[2] = {make_flow(f->db, "a", ""), make_flow(f->db, "a", "")};
     waiting w = prepare(z, run_claim_take, NIL, 0);
@@ -228,14 +229,13 @@ static void test_write_under_a_claim(void **state)
 {
     fixture *f = *state;
     PGconn *conn = db_test_psql(f);
-    tasker_db *z = db_test_open_with(f, &hurried), *b = db_test_open(f);
+    tasker_db *z = db_test_open(f), *b = db_test_open(f);
     for (int i = 0; i < 2; i++) {
         take_the_rest(f);
         made_flow flow = make_flow(f->db, "a", "");
         const tasker_claims *claims = take(f->db, &one, 1);
         waiting w = prepare(z, i == 0 ? run_claim_enqueue : run_step_event, flow.steps[0], TASKER_EVENT_ENQUEUE);
         w.claim = claims->items[0];
-        tasker_db_set_timeout(z, 150);
         pid_t pid = make_zombie(&w);
         shift_claim(conn, flow.task_uuid, 100);
         const tasker_claims *next = take(b, &one, 1);

@@ -9,6 +9,15 @@ static const char mark[] = "TASKER_TEST_PRIVATE_SERVER";
 static const struct timespec pause_time = {0, 5000000};
 enum { PAUSES = 4000 };
 
+/* Which the server clears each time that it starts. */
+static void use_less_memory(void)
+{
+    const char *given = getenv("PG_OPTIONS");
+    char options[1024];
+    snprintf(options, sizeof options, "-c shared_buffers=32MB %s", given != NULL ? given : "");
+    setenv("PG_OPTIONS", options, 1);
+}
+
 void private_server_begin(char **argv)
 {
     if (getenv("TASKER_TEST_SERVER") == NULL || getenv(mark) != NULL)
@@ -21,6 +30,7 @@ void private_server_begin(char **argv)
     if (length > 0) {
         self[length] = '\0';
         setenv(mark, "1", 1);
+        use_less_memory();
         execv(command[0], command);
     }
     printf("Bail out! cannot start a server for this test: errno %d\n", errno);
@@ -59,17 +69,25 @@ static bool is_gone(PGconn *conn, pid_t pid)
     return gone;
 }
 
-void private_server_wait(const fixture *f, pid_t gone)
+PGconn *private_server_wait_by(PGconn *conn, const fixture *f, pid_t gone)
 {
     bool up = false;
     for (int i = 0; i < PAUSES && !up; i++) {
-        PGconn *conn = PQconnectdb(f->conninfo);
+        if (PQstatus(conn) != CONNECTION_OK) {
+            PQfinish(conn);
+            conn = PQconnectdb(f->conninfo);
+        }
         up = PQstatus(conn) == CONNECTION_OK && is_gone(conn, gone);
-        PQfinish(conn);
         if (!up)
             nanosleep(&pause_time, NULL);
     }
     assert_true(up);
+    return conn;
+}
+
+void private_server_wait(const fixture *f, pid_t gone)
+{
+    PQfinish(private_server_wait_by(NULL, f, gone));
 }
 
 void private_server_recover(tasker_db *db)

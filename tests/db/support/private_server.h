@@ -18,6 +18,9 @@ pid_t private_server_postmaster(void);
 /* Waits until the server takes connections again, and until that backend has gone (0: none in particular). */
 void private_server_wait(const fixture *f, pid_t gone);
 
+/* The same, by a connection that is kept for it (NULL: none yet); answers it, or a new one in its place. */
+PGconn *private_server_wait_by(PGconn *conn, const fixture *f, pid_t gone);
+
 /* Recovers a handle, while the server may still be on its way up. */
 void private_server_recover(tasker_db *db);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "writes.h"
+#include "flow_test.h"
 
 enum { CREATED_STEPS = 10 };
 
@@ -148,7 +149,7 @@ const write_kind writes[WRITES] = {
     {"db_commit", NULL, begin_commit, send_commit, ALL_OF_A_WORKFLOW, CREATED_ROWS},
 };
 
-long write_effect(const fixture *f, const write_kind *kind, const attempt *a)
+long write_effect_by(PGconn *conn, const write_kind *kind, const attempt *a)
 {
     char sql[1024], key[TASKER_UUID_TEXT_SIZE];
     const char *from = kind->effect;
@@ -157,5 +158,13 @@ long write_effect(const fixture *f, const write_kind *kind, const attempt *a)
     for (const char *at; (at = strstr(from, "%1$s")) != NULL; from = at + 4)
         to += snprintf(to, sizeof sql - (size_t)(to - sql), "%.*s%s", (int)(at - from), from, key);
     snprintf(to, sizeof sql - (size_t)(to - sql), "%s", from);
-    return db_test_count(f, sql);
+    return ask_number(conn, "%s", sql);
+}
+
+long write_effect(const fixture *f, const write_kind *kind, const attempt *a)
+{
+    PGconn *conn = db_test_psql(f);
+    long effect = write_effect_by(conn, kind, a);
+    PQfinish(conn);
+    return effect;
 }

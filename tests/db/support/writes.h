@@ -38,5 +38,6 @@ extern const write_kind writes[WRITES];
 
 /* 0: nothing was written; whole: all of it once. */
 long write_effect(const fixture *f, const write_kind *kind, const attempt *a);
+long write_effect_by(PGconn *conn, const write_kind *kind, const attempt *a);
 
 #endif
