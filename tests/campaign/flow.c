@@ -46,8 +46,8 @@ static long ask(arena *a, PGconn *conn, const char *sql)
 }
 
 /*
- * Someone is killed and replaced, or loses a session; or messages are lost. A process may end by itself when it is hit at
- * its beginning.
+ * Someone is killed and replaced, or loses a session; or messages are lost. A process may end by itself when it is hit
+ * at its beginning.
  */
 static void disturb(arena *a, PGconn *conn, pid_t *processes, uint64_t *seed)
 {
