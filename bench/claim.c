@@ -4,7 +4,7 @@
  * waiting and with many, behind 1e5 claims that no vacuum has cleared away, under an old snapshot, and with several
  * claimers.
  *
- *     claim [--check] [--tasks N] [--claims N] [--reps N] [CONNINFO]
+ *     claim [--check] [--json FILE] [--tasks N] [--claims N] [--reps N] [CONNINFO]
  *
  * Makes a database of its own beside the given one and drops it again, as a superuser, because tasks are filled in past
  * the triggers. Three schemas: few (1e4 tasks), many (--tasks, 1e6), worn (as many; --claims of them, 1e5, get claimed
@@ -20,18 +20,12 @@
 #include <string.h>
 
 #include "figures.h"
+#include "report.h"
 
 enum { MOST_CLAIMERS = 8, CLAIMER_ROUNDS = 3, FEW = 10000, BATCH = 100 };
 
 static const double claim_limit = 3, batch_limit = 10, growth_limit = 1.5, buffer_limit = 1.1;
 static const char *const names[SIDES] = {"few", "many", "worn"};
-
-static void judge(bench *b, bool judged, double value, double limit)
-{
-    printf("%s\n", value > limit ? judged ? "  MISSED" : "  over" : "");
-    fflush(stdout);
-    b->failed = b->failed || (judged && value > limit);
-}
 
 /* ---- one call ---- */
 
@@ -63,7 +57,7 @@ static double take_plainly(const side *s, int count)
 /* ---- medians ---- */
 
 typedef struct measured {
-    double few, many, few_plain, many_plain;
+    figure few, many, few_plain, many_plain;
 } measured;
 
 static measured measure(bench *b, int32_t count, size_t reps)
@@ -75,8 +69,8 @@ static measured measure(bench *b, int32_t count, size_t reps)
             side *s = &b->sides[i % 2];
             took[i][rep] = i < 2 ? claim(b, s->db, count) : take_plainly(s, count);
         }
-    return (measured){median_of(took[0], reps), median_of(took[1], reps), median_of(took[2], reps),
-                      median_of(took[3], reps)};
+    return (measured){figure_of(took[0], reps), figure_of(took[1], reps), figure_of(took[2], reps),
+                      figure_of(took[3], reps)};
 }
 
 static void set_sync(bench *b, bool on)
@@ -89,18 +83,40 @@ static void set_sync(bench *b, bool on)
 
 static void compare(bench *b, int32_t count, size_t reps, bool sync)
 {
-    double limit = count == 1 ? claim_limit : batch_limit;
+    const double goal = count == 1 ? claim_limit : batch_limit;
+    const char *goes_to = count == 1 ? "G4" : "G5";
+    report_section(sync         ? count == 1 ? "claim of 1 task, synchronous_commit on"
+                                             : "claim of 100 tasks, synchronous_commit on"
+                   : count == 1 ? "claim of 1 task, synchronous_commit off"
+                                : "claim of 100 tasks, synchronous_commit off",
+                   "DELETE .. SKIP LOCKED from a queue of one column", NULL);
     set_sync(b, sync);
     measure(b, count, reps / 10 + 8); /* plans are made, floors are known */
     measured m = measure(b, count, reps);
-    const char *commits = sync ? "on" : "off";
-    printf("claim %3d, synchronous_commit %-3s  few %7.0f us  plain %6.0f us  ratio %5.2f", count, commits, m.few,
-           m.few_plain, m.few / m.few_plain);
-    judge(b, sync, m.few / m.few_plain, limit);
-    printf("%-34s many %6.0f us  plain %6.0f us  ratio %5.2f", "", m.many, m.many_plain, m.many / m.many_plain);
-    judge(b, sync, m.many / m.many_plain, limit);
-    printf("%-34s many / few %5.2f", "", m.many / m.few);
-    judge(b, true, m.many / m.few, growth_limit);
+    char many[64], growth[64];
+    snprintf(many, sizeof many, "of %" PRId64 " waiting", b->tasks);
+    snprintf(growth, sizeof growth, "of %" PRId64 ", against ours of %d", b->tasks, FEW);
+    report_finding(&(finding){.what = "of 10000 waiting",
+                              .unit = "us",
+                              .limit = m.few_plain,
+                              .ours = m.few,
+                              .goal = goal,
+                              .judged = sync,
+                              .goes_to = goes_to});
+    report_finding(&(finding){.what = many,
+                              .unit = "us",
+                              .limit = m.many_plain,
+                              .ours = m.many,
+                              .goal = goal,
+                              .judged = sync,
+                              .goes_to = goes_to});
+    report_finding(&(finding){.what = growth,
+                              .unit = "us",
+                              .limit = m.few,
+                              .ours = m.many,
+                              .goal = growth_limit,
+                              .judged = true,
+                              .goes_to = "G4"});
 }
 
 /* An index of 1e6 rows has one level more than one of 1e4, for the plain queue as well: against its growth. */
@@ -108,9 +124,15 @@ static void compare_buffers(bench *b)
 {
     double few = buffers_of_claim(&b->sides[FEW_TASKS]), many = buffers_of_claim(&b->sides[MANY]);
     double few_plain = buffers_of_plain(&b->sides[FEW_TASKS]), many_plain = buffers_of_plain(&b->sides[MANY]);
-    printf("buffers: few %.0f, many %.0f; ratio %5.2f; plain: few %.0f, many %.0f; ratio %5.2f", few, many, many / few,
-           few_plain, many_plain, many_plain / few_plain);
-    judge(b, true, many / few / (many_plain / few_plain), buffer_limit);
+    report_section("buffers of a claim of 1 task", "DELETE .. SKIP LOCKED from a queue of one column", NULL);
+    report_finding(&(finding){.what = "few waiting", .limit = figure_at(few_plain), .ours = figure_at(few)});
+    report_finding(&(finding){.what = "many waiting", .limit = figure_at(many_plain), .ours = figure_at(many)});
+    report_finding(&(finding){.what = "growth from few to many",
+                              .limit = figure_at(many_plain / few_plain),
+                              .ours = figure_at(many / few),
+                              .goal = buffer_limit,
+                              .judged = true,
+                              .goes_to = "G4"});
 }
 
 /* ---- worn ---- */
@@ -122,7 +144,7 @@ static void wear(bench *b, int64_t claims)
 }
 
 /* The first claims of a handle know no floors. */
-static double claim_as_stranger(bench *b)
+static figure claim_as_stranger(bench *b)
 {
     double took[5];
     tasker_db *db = open_side(names[WORN]);
@@ -130,7 +152,7 @@ static double claim_as_stranger(bench *b)
     for (size_t i = 0; i < 5; i++)
         took[i] = claim(b, db, 1);
     tasker_db_close(db);
-    return median_of(took, 5);
+    return figure_of(took, 5);
 }
 
 static void compare_worn(bench *b, const char *what)
@@ -141,23 +163,32 @@ static void compare_worn(bench *b, const char *what)
             bool worn = (turn + rep) % 2 == 1;
             took[worn][rep] = claim(b, b->sides[worn ? WORN : MANY].db, 1);
         }
-    double fresh = median_of(took[0], b->reps), worn = median_of(took[1], b->reps);
-    printf("after %" PRId64 " claims%s: %.0f us, fresh %.0f us, by a handle without floors %.0f us; ratio %5.2f",
-           b->claims, what, worn, fresh, claim_as_stranger(b), worn / fresh);
-    judge(b, true, worn / fresh, growth_limit);
+    figure fresh = figure_of(took[0], b->reps);
+    report_finding(&(finding){.what = what,
+                              .unit = "us",
+                              .limit = fresh,
+                              .ours = figure_of(took[1], b->reps),
+                              .goal = growth_limit,
+                              .judged = true,
+                              .goes_to = "G4"});
+    report_finding(&(finding){
+        .what = "the same, by a handle without floors", .unit = "us", .limit = fresh, .ours = claim_as_stranger(b)});
 }
 
 static void measure_worn(bench *b)
 {
     set_sync(b, false);
+    report_section("claim of 1 task behind those that were claimed, of as many", "the same where few were claimed",
+                   NULL);
+    report_progress("%" PRId64 " claims", b->claims);
     wear(b, b->claims);
-    compare_worn(b, " without a vacuum");
+    compare_worn(b, "without a vacuum");
     tell(b->sides[WORN].plain, "VACUUM");
     PGconn *old = PQconnectdb(conninfo);
     tell(old, "BEGIN ISOLATION LEVEL REPEATABLE READ; CREATE TEMP TABLE snapshot AS SELECT 1");
     wear(b, b->claims);
     tell(b->sides[WORN].plain, "VACUUM");
-    compare_worn(b, " under an old snapshot");
+    compare_worn(b, "under an old snapshot");
     PQfinish(old);
 }
 
@@ -208,11 +239,21 @@ static void measure_claimers(bench *b)
     for (size_t round = 0; round < CLAIMER_ROUNDS; round++)
         for (size_t i = 0; i < 4; i++)
             rate[i][round] = run_claimers(b, claimers, counts[i]);
-    double alone = median_of(rate[0], CLAIMER_ROUNDS);
+    report_section("claims of 1 task by several claimers, synchronous_commit off", "one claimer alone", NULL);
+    figure alone = figure_of(rate[0], CLAIMER_ROUNDS);
     for (size_t i = 0; i < 4; i++) {
-        double together = median_of(rate[i], CLAIMER_ROUNDS);
-        printf("%zu claimers: %6.0f claims/s", counts[i], together);
-        judge(b, true, alone / together, 1);
+        char what[32];
+        snprintf(what, sizeof what, "%zu claimers", counts[i]);
+        report_finding(&(finding){.what = what,
+                                  .unit = "claims/s",
+                                  .limit = alone,
+                                  .ours = figure_of(rate[i], CLAIMER_ROUNDS),
+                                  .goal = 1,
+                                  .at_least = true,
+                                  .judged = true,
+                                  .goes_to = "G4",
+                                  .series = "claimers",
+                                  .size = (double)counts[i]});
     }
     for (size_t i = 0; i < MOST_CLAIMERS; i++)
         tasker_db_close(claimers[i].db);
@@ -224,8 +265,14 @@ static void count_claims(bench *b)
     int64_t stamped = 0;
     for (size_t i = 0; i < SIDES; i++)
         stamped += count_stamped(&b->sides[i]);
-    printf("%" PRId64 " claims of %" PRId64 " tasks", b->claimed, stamped);
-    judge(b, true, (double)b->claimed, (double)stamped);
+    report_finding(&(finding){.what = "tasks that bear a claim, of the claims of this run",
+                              .unit = "tasks",
+                              .limit = figure_at((double)b->claimed),
+                              .ours = figure_at((double)stamped),
+                              .goal = 1,
+                              .at_least = true,
+                              .judged = true,
+                              .goes_to = "G4"});
 }
 
 /* ---- the run ---- */
@@ -233,14 +280,12 @@ static void count_claims(bench *b)
 static const char *read_options(bench *b, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"check", no_argument, NULL, 'c'},
         {"tasks", required_argument, NULL, 't'},
         {"claims", required_argument, NULL, 'w'},
         {"reps", required_argument, NULL, 'r'},
         {NULL, 0, NULL, 0},
     };
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        b->check = b->check || option == 'c';
         if (option == 't')
             b->tasks = strtoll(optarg, NULL, 10);
         else if (option == 'w')
@@ -258,10 +303,12 @@ static const char *read_options(bench *b, int argc, char **argv)
 int main(int argc, char **argv)
 {
     bench b = {.tasks = 1000000, .claims = 100000, .reps = 400};
+    report_open("claim", &argc, argv);
     create_database(read_options(&b, argc, argv), NULL);
-    for (size_t i = 0; i < SIDES; i++)
+    for (size_t i = 0; i < SIDES; i++) {
+        report_progress("filling %s", names[i]);
         fill_side(&b.sides[i], names[i], i == FEW_TASKS ? FEW : b.tasks);
-    printf("few: %d tasks, many: %" PRId64 "; medians of %zu\n", FEW, b.tasks, b.reps);
+    }
     compare_buffers(&b);
     for (int sync = 0; sync < 2; sync++) {
         compare(&b, 1, b.reps, sync);
@@ -273,5 +320,5 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < SIDES; i++)
         close_side(&b.sides[i]);
     drop_database();
-    return b.check && b.failed ? 1 : 0;
+    return report_close();
 }

@@ -19,7 +19,6 @@ typedef struct bench {
     side sides[SIDES];
     int64_t tasks, claims, claimed;
     size_t reps;
-    bool check, failed;
 } bench;
 
 /* Another handle on the tasks of that schema; synchronous_commit is off. */

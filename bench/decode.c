@@ -4,7 +4,7 @@
  * the client's CPU of streams and pages; and the time of reads against the same prepared statements through libpq
  * alone.
  *
- *     decode [--check] [--slices N] [CONNINFO]
+ *     decode [--check] [--json FILE] [--slices N] [CONNINFO]
  *
  * Makes a database of its own beside the given one and drops it again. Sides run by turns. --check exits with 1 where
  * a limit is missed.
@@ -34,11 +34,17 @@ double median(samples *s)
     return median_of(s->at, s->count);
 }
 
-void judge(bench *b, double value, double limit)
+/* The best of many slices: what the machine does beside comes on top. */
+void tell_best(const char *what, samples *ours, samples *limit, double goal, bool judged)
 {
-    printf("%s\n", value > limit ? "  MISSED" : "");
-    fflush(stdout);
-    b->failed = b->failed || value > limit;
+    const finding it = {.what = what,
+                        .unit = "ns",
+                        .limit = limit != NULL ? figure_at(best(limit)) : figure_at(0),
+                        .ours = figure_at(best(ours)),
+                        .goal = goal,
+                        .judged = judged,
+                        .goes_to = "G10"};
+    report_finding(&it);
 }
 
 /* ---- a database for the run ---- */
@@ -148,23 +154,23 @@ static void compare_sides(const PGresult *binary, const PGresult *text)
 
 static void measure_rows(bench *b, int rows)
 {
-    static samples took[2], ratios;
+    static samples took[2];
     bare *s = bare_query(b, rows - 1); /* a page looks one row ahead */
     PGresult *binary = bare_run(s, 1), *text = bare_run(s, 0);
     if (PQntuples(binary) != rows)
         die("rows", "too few");
     compare_sides(binary, text);
-    took[0].count = took[1].count = ratios.count = 0;
+    took[0].count = took[1].count = 0;
     for (size_t slice = 0; slice < MOST_SLICES / (size_t)(rows / 100); slice++) {
         double ns[2] = {decode_ours(binary) / rows, decode_theirs(text) / rows};
         for (size_t side = 0; side < 2; side++)
             took[side].at[took[side].count++] = ns[side];
-        ratios.at[ratios.count++] = ns[0] / ns[1];
     }
-    double least = best(&took[0]), ratio = best(&took[0]) / best(&took[1]);
-    printf("%5d rows  %6.0f %6.0f   %6.0f %6.0f   1/%.1f  1/%.1f  1/%.1f", rows, median(&took[0]), least,
-           median(&took[1]), best(&took[1]), median(&took[1]) / median(&took[0]), 1 / median(&ratios), 1 / ratio);
-    judge(b, least > row_limit ? least / row_limit : ratio / text_limit, 1);
+    char what[64];
+    snprintf(what, sizeof what, "%d rows, against text", rows);
+    tell_best(what, &took[0], &took[1], text_limit, true);
+    snprintf(what, sizeof what, "%d rows", rows);
+    tell_best(what, &took[0], NULL, row_limit, true);
     PQclear(binary);
     PQclear(text);
     bare_free(s);
@@ -196,18 +202,17 @@ static void measure_query(bench *b, int32_t rows)
         took[1].at[took[1].count++] = bare_cpu(s) / rows;
     }
     bare_free(s);
-    printf("%5d rows  %6.0f %6.0f   %6.0f %6.0f    %.2f   %.2f\n", rows, median(&took[0]), best(&took[0]),
-           median(&took[1]), best(&took[1]), median(&took[0]) / median(&took[1]), best(&took[0]) / best(&took[1]));
+    char what[64];
+    snprintf(what, sizeof what, "%d rows", rows);
+    tell_best(what, &took[0], &took[1], 0, false);
 }
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"check", no_argument, NULL, 'c'}, {"slices", required_argument, NULL, 's'}, {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"slices", required_argument, NULL, 's'}, {NULL, 0, NULL, 0}};
     bench b = {.slices = 200};
-    bool check = false;
+    report_open("decode", &argc, argv);
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        check = check || option == 'c';
         if (option == 's')
             b.slices = strtoul(optarg, NULL, 10);
         if (option == '?')
@@ -217,19 +222,16 @@ int main(int argc, char **argv)
         die("--slices", "1 to 10000");
     open_bench(&b, optind < argc ? argv[optind] : "");
     measure_stream(&b); /* first: what is measured later leaves memory behind */
-    printf("\ntask_query, the client's CPU in ns a row\n%13s %4s %6s   %6s %6s   %s\n", "", "ours", "best", "libpq",
-           "best", "ratio  of bests");
+    report_section("task_query, the client's CPU for a row", "libpq, not decoded", NULL);
     measure_query(&b, 1000);
     measure_query(&b, 10000);
     measure_reads(&b);
     mallopt(M_TRIM_THRESHOLD, 1 << 30); /* from here on pages from the kernel are not measured, on neither side */
     mallopt(M_MMAP_THRESHOLD, 1 << 30);
-    printf("\ntask rows of 20 columns in memory, ns a row; limits %.0f for the best and 1/%.1f of text\n", row_limit,
-           1 / text_limit);
-    printf("%13s %4s %6s   %6s %6s   %s\n", "", "ours", "best", "text", "best", "ratio  of pairs  of bests");
+    report_section("task rows of 20 columns in memory, decoding one", "decoding text", NULL);
     measure_rows(&b, 100);
     measure_rows(&b, 1000);
     tasker_db_close(b.db);
     drop_database();
-    return check && b.failed ? 1 : 0;
+    return report_close();
 }

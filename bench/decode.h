@@ -3,6 +3,7 @@
 #pragma once
 #include "database.h"
 #include "figures.h"
+#include "report.h"
 #include "tasker/task.h"
 
 enum { MOST_SLICES = 10000 };
@@ -16,15 +17,14 @@ typedef struct bench {
     tasker_db *db;
     size_t slices;
     int32_t rows; /* of query */
-    bool failed;
     tasker_uuid task_uuid, steps[100];
 } bench;
 
 double best(samples *s);
 double median(samples *s);
 
-/* Ends a line of the table: value against its limit. */
-void judge(bench *b, double value, double limit);
+/* A row of the table: the best of ours, against the best of what limits it (NULL: nothing does). */
+void tell_best(const char *what, samples *ours, samples *limit, double goal, bool judged);
 
 /* The statement of a read that was prepared before, run by libpq alone on the same connection: rows, not decoded. */
 typedef struct bare bare;

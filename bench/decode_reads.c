@@ -165,14 +165,19 @@ static void measure_read(bench *b, const reading *r)
         ratios.at[ratios.count++] = us[0] / us[1];
     }
     bare_free(s);
-    printf("%-34s %8.1f %8.1f   %5.2f  %5.2f  %5.2f", r->name, median(&took[0]), median(&took[1]),
-           median(&took[0]) / median(&took[1]), median(&ratios), best(&took[0]) / best(&took[1]));
-    judge(b, median(&ratios), limit);
+    const finding it = {.what = r->name,
+                        .unit = "us",
+                        .limit = figure_of(took[1].at, took[1].count),
+                        .ours = figure_of(took[0].at, took[0].count),
+                        .ratio = median(&ratios), /* of pairs */
+                        .goal = limit,
+                        .judged = true};
+    report_finding(&it);
 }
 
 void measure_reads(bench *b)
 {
-    printf("\nreads, wall time in us a call     tasker    libpq   ratio  of pairs  of bests; limit %.2f\n", limit);
+    report_section("reads, wall time of a call", "libpq, not decoded", NULL);
     for (size_t i = 0; i < sizeof readings / sizeof *readings; i++)
         measure_read(b, &readings[i]);
 }

@@ -75,11 +75,17 @@ void measure_stream(bench *b)
         ratios.at[ratios.count++] = ns[0] / ns[1];
     }
     PQfinish(conn);
-    printf("%zu tasks, the client's CPU in ns a row; limits %.1f of COPY, %.0f MiB\n", rows, cpu_limit, growth_limit);
-    printf(
-        "              ours   best     COPY   best   ratio  of pairs  of bests\nstreamed    %6.0f %6.0f   %6.0f %6.0f"
-        "    %.2f   %.2f      %.2f   memory grows by %.1f MiB",
-        median(&took[0]), best(&took[0]), median(&took[1]), best(&took[1]), median(&took[0]) / median(&took[1]),
-        median(&ratios), best(&took[0]) / best(&took[1]), growth);
-    judge(b, growth > growth_limit ? growth / growth_limit : median(&ratios) / cpu_limit, 1);
+    report_section("task_stream, the client's CPU for a row", "COPY", NULL);
+    const finding it = {.what = "streamed",
+                        .unit = "ns",
+                        .limit = figure_of(took[1].at, took[1].count),
+                        .ours = figure_of(took[0].at, took[0].count),
+                        .ratio = median(&ratios), /* of pairs */
+                        .goal = cpu_limit,
+                        .judged = true,
+                        .goes_to = "G10"};
+    report_finding(&it);
+    const finding grown = {
+        .what = "memory that it takes", .unit = "MiB", .ours = figure_at(growth), .goal = growth_limit, .judged = true};
+    report_finding(&grown);
 }

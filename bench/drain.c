@@ -3,7 +3,7 @@
  * How fast 100 fork-join workflows of 50 steps are worked off, all history kept, by workers that do one step at a time
  * and by workers that do many; beside pg-boss, graphile-worker and DBOS, which drain as much with as many workers.
  *
- *     drain [--check] [--rounds N] [--workers N] [--batch N] [--async] [--only TEXT] [CONNINFO]
+ *     drain [--check] [--json FILE] [--rounds N] [--workers N] [--batch N] [--async] [--only TEXT] [CONNINFO]
  *
  * Each drain has a database of its own beside the given one, which is dropped again. In each round all sides have one
  * turn; medians are compared. Peers come from npm, as pinned in bench/peers, into the build folder; where they cannot
@@ -18,7 +18,7 @@
 #include <string.h>
 
 #include "database.h"
-#include "figures.h"
+#include "report.h"
 
 enum { MOST_ROUNDS = 50 };
 
@@ -32,7 +32,7 @@ typedef struct side {
     int64_t expected;
     bool batches;
     const char *skipped;
-    double rate[MOST_ROUNDS], client[MOST_ROUNDS];
+    double rate[MOST_ROUNDS];
     size_t rounds;
 } side;
 
@@ -69,7 +69,7 @@ static const struct {
 
 static size_t rounds = 3, workers = 4;
 static int32_t batch = 200;
-static bool checks, async, failed;
+static bool async;
 static const char *only = "";
 
 static void take_turn(side *s, const char *home)
@@ -89,55 +89,57 @@ static void take_turn(side *s, const char *home)
     if (s->skipped != NULL)
         return;
     s->rate[s->rounds] = ALL_STEPS / took.seconds;
-    s->client[s->rounds++] = took.client_seconds / took.seconds;
-    fprintf(stderr, "%-28s %7.0f steps/s\n", s->name, ALL_STEPS / took.seconds);
+    s->rounds++;
+    report_progress("%s: %.0f steps/s, %.2f processors by the client", s->name, ALL_STEPS / took.seconds,
+                    took.client_seconds / took.seconds);
 }
 
-static void print_sides(void)
+/* Peers, too, are told as what was measured. */
+static void tell_sides(void)
 {
-    printf("%d workflows of %d steps, %zu workers, batches of %d, synchronous_commit %s; %zu rounds\n", WORKFLOWS,
-           WORKFLOW_STEPS, workers, batch, async ? "off" : "on", rounds);
-    printf("%-28s %8s %8s %8s  %s\n", "steps/s", "median", "least", "most", "processors used by the client");
+    static char title[128];
+    snprintf(title, sizeof title, "%d workflows of %d steps, %zu workers, batches of %d, synchronous_commit %s",
+             WORKFLOWS, WORKFLOW_STEPS, workers, batch, async ? "off" : "on");
+    report_section(title, NULL, NULL);
     for (side *s = sides; s < sides + SIDES; s++) {
         if (s->skipped != NULL)
-            printf("%-28s skipped: %s\n", s->name, s->skipped);
+            report_missing(s->name, s->skipped, false);
         if (s->skipped != NULL || s->rounds == 0)
             continue;
-        double median = median_of(s->rate, s->rounds); /* sorts them */
-        printf("%-28s %8.0f %8.0f %8.0f  %.2f\n", s->name, median, s->rate[0], s->rate[s->rounds - 1],
-               median_of(s->client, s->rounds));
+        const finding it = {.what = s->name, .unit = "steps/s", .ours = figure_of(s->rate, s->rounds)};
+        report_finding(&it);
     }
 }
 
-static void print_ratios(void)
+static void tell_ratios(void)
 {
+    report_section("drains compared", NULL, "the second");
     for (size_t i = 0; i < sizeof goals / sizeof *goals; i++) {
+        char what[96];
         side *of = &sides[goals[i].of], *to = &sides[goals[i].to];
         if (of->rounds == 0 || to->rounds == 0)
             continue;
-        double ratio = median_of(of->rate, of->rounds) / median_of(to->rate, to->rounds);
-        bool below = ratio < goals[i].at_least;
-        printf("%s / %s: %.2f, wanted %.1f%s\n", of->name, to->name, ratio, goals[i].at_least,
-               !below            ? ""
-               : goals[i].judged ? "  MISSED"
-                                 : "  below");
-        failed = failed || (below && goals[i].judged);
+        snprintf(what, sizeof what, "%s, %s", of->name, to->name);
+        const finding it = {.what = what,
+                            .unit = "steps/s",
+                            .ours = figure_of(of->rate, of->rounds),
+                            .peer = figure_of(to->rate, to->rounds),
+                            .goal = goals[i].at_least,
+                            .at_least = true,
+                            .judged = goals[i].judged,
+                            .goes_to = goals[i].of == ONE ? "G8" : "G9"};
+        report_finding(&it);
     }
 }
 
 static const char *read_options(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"check", no_argument, NULL, 'c'},
-        {"async", no_argument, NULL, 'a'},
-        {"rounds", required_argument, NULL, 'r'},
-        {"workers", required_argument, NULL, 'w'},
-        {"batch", required_argument, NULL, 'b'},
-        {"only", required_argument, NULL, 'o'},
-        {NULL, 0, NULL, 0},
+        {"async", no_argument, NULL, 'a'},         {"rounds", required_argument, NULL, 'r'},
+        {"workers", required_argument, NULL, 'w'}, {"batch", required_argument, NULL, 'b'},
+        {"only", required_argument, NULL, 'o'},    {NULL, 0, NULL, 0},
     };
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        checks = checks || option == 'c';
         async = async || option == 'a';
         if (option == 'r')
             rounds = strtoul(optarg, NULL, 10);
@@ -157,6 +159,7 @@ static const char *read_options(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    report_open("drain", &argc, argv);
     const char *home = read_options(argc, argv), *missing = NULL;
     bool asked = false;
     signal(SIGPIPE, SIG_IGN);
@@ -173,7 +176,7 @@ int main(int argc, char **argv)
             if (s->skipped == NULL)
                 take_turn(s, home);
         }
-    print_sides();
-    print_ratios();
-    return checks && failed ? 1 : 0;
+    tell_sides();
+    tell_ratios();
+    return report_close();
 }

@@ -3,7 +3,7 @@
  * Readiness of a task's steps, against fetching the rows of these steps over the same link; what a database ten times
  * as large does to it; levels and ancestors in graphs with many ways and with long ones.
  *
- *     readiness [--check] [--reps N] [--steps N] [CONNINFO]
+ *     readiness [--check] [--json FILE] [--reps N] [--steps N] [CONNINFO]
  *
  * Makes a database of its own beside the given one and drops it again. Two schemas in it hold N steps (1,000,000) and a
  * tenth of that, vacuumed and analysed, and beside them tasks of 10, 100 and 1,000 steps that are half done. All
@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "figures.h"
+#include "report.h"
 #include "tasker/readiness.h"
 #include "tasker/schema.h"
 #include "tasker/uuid.h"
@@ -58,23 +59,22 @@ void measure(const bench *b, side *sides, size_t count)
         sides[i].median = median_of(sides[i].took, b->reps);
 }
 
-static void tell_verdict(bench *b, bool holds)
+void tell_ratio(const char *what, double limit, double ours, double goal)
 {
-    printf("  %s\n", holds ? "ok" : "MISSED");
-    fflush(stdout);
-    b->failed = b->failed || !holds;
+    const finding it = {.what = what,
+                        .unit = "us",
+                        .limit = figure_at(limit),
+                        .ours = figure_at(ours),
+                        .goal = goal,
+                        .judged = true,
+                        .goes_to = "G3"};
+    report_finding(&it);
 }
 
-void tell_ratio(bench *b, const char *what, double limit, double ours, double goal)
+void tell_time(const char *what, double ours, double goal_ms)
 {
-    printf("%-48s %10.1f %10.1f  %6.2f  %6.2f", what, limit, ours, ours / limit, goal);
-    tell_verdict(b, ours / limit <= goal);
-}
-
-void tell_time(bench *b, const char *what, double ours, double goal_ms)
-{
-    printf("%-48s %10.0f %10.1f  %6.2f  %6s", what, goal_ms * 1e3, ours, ours / goal_ms / 1e3, "1");
-    tell_verdict(b, ours <= goal_ms * 1e3);
+    const finding it = {.what = what, .unit = "us", .ours = figure_at(ours), .goal = goal_ms * 1e3, .judged = true};
+    report_finding(&it);
 }
 
 /* ---- the database ---- */
@@ -187,22 +187,19 @@ static void measure_size(bench *b, const place *places, size_t size)
     measure(b, sides, 4);
     for (size_t i = 0; i < 2; i++) {
         snprintf(what, sizeof what, "%zu of %zu steps, against their rows", sizes[size], places[i].steps);
-        tell_ratio(b, what, sides[2 * i].median, sides[2 * i + 1].median, rows_goal);
+        tell_ratio(what, sides[2 * i].median, sides[2 * i + 1].median, rows_goal);
     }
     snprintf(what, sizeof what, "%zu steps, ten times the database", sizes[size]);
-    tell_ratio(b, what, sides[1].median, sides[3].median, growth_goal);
+    tell_ratio(what, sides[1].median, sides[3].median, growth_goal);
 }
 
 /* ---- the run ---- */
 
 static const char *read_options(bench *b, int argc, char **argv)
 {
-    static const struct option options[] = {{"check", no_argument, NULL, 'c'},
-                                            {"reps", required_argument, NULL, 'r'},
-                                            {"steps", required_argument, NULL, 's'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"reps", required_argument, NULL, 'r'}, {"steps", required_argument, NULL, 's'}, {NULL, 0, NULL, 0}};
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        b->check = b->check || option == 'c';
         if (option == 'r')
             b->reps = strtoul(optarg, NULL, 10);
         if (option == 's')
@@ -218,6 +215,7 @@ static const char *read_options(bench *b, int argc, char **argv)
 int main(int argc, char **argv)
 {
     bench b = {.reps = 15, .steps = 1000000};
+    report_open("readiness", &argc, argv);
     create_database(read_options(&b, argc, argv), "SET synchronous_commit = off");
     place places[2] = {{.name = "smaller", .steps = b.steps / 10}, {.name = "larger", .steps = b.steps}};
     open_place(&places[0]);
@@ -225,11 +223,11 @@ int main(int argc, char **argv)
     PGconn *conn = PQconnectdb(conninfo);
     tell(conn, "VACUUM ANALYZE");
     PQfinish(conn);
-    printf("%-48s %10s %10s  %6s  %6s   medians of %zu, us\n", "", "limit", "ours", "ratio", "goal", b.reps);
+    report_section("readiness", "as each row says", NULL);
     for (size_t i = 0; i < SIZES; i++)
         measure_size(&b, places, i);
     measure_graphs(&b);
     tasker_db_close(places[0].db), tasker_db_close(places[1].db);
     drop_database();
-    return b.check && b.failed ? 1 : 0;
+    return report_close();
 }

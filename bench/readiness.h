@@ -7,7 +7,6 @@ enum { MOST_REPS = 99 };
 
 typedef struct bench {
     size_t reps, steps; /* steps of the larger database */
-    bool check, failed;
 } bench;
 
 /* A call, timed; it answers what it is to be divided by. */
@@ -22,8 +21,8 @@ typedef struct side {
 void measure(const bench *b, side *sides, size_t count);
 
 /* A line of the table: what, its limit, ours, their ratio or, without a limit, ours in ms, and whether it holds. */
-void tell_ratio(bench *b, const char *what, double limit, double ours, double goal);
-void tell_time(bench *b, const char *what, double ours, double goal_ms);
+void tell_ratio(const char *what, double limit, double ours, double goal);
+void tell_time(const char *what, double ours, double goal_ms);
 
 /* Graphs, in a schema of their own. */
 void measure_graphs(bench *b);

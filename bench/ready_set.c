@@ -3,7 +3,7 @@
  * What the upkeep of the ready set costs: each write in a schema that has one, against the same write where it was
  * dropped. Through the library, which says itself what it changes, and by a foreign writer, whom triggers follow.
  *
- *     ready_set [--check] [--reps N] [--sync] [--only TEXT] [CONNINFO]
+ *     ready_set [--check] [--json FILE] [--reps N] [--sync] [--only TEXT] [CONNINFO]
  *
  * Makes a database of its own beside the given one and drops it again. The two sides run by turns, each on work that
  * was prepared for this write alone; medians are compared. synchronous_commit is off unless --sync is given. --check
@@ -16,6 +16,7 @@
 
 #include "database.h"
 #include "figures.h"
+#include "report.h"
 #include "shape.h"
 #include "tasker/lease.h"
 #include "tasker/uuid.h"
@@ -34,7 +35,7 @@ typedef struct side {
 static side sides[SIDES];
 static shape pair, diamond, batch, wide, create_10, create_100, create_1000;
 static size_t reps = 100;
-static bool checks, sync_on, failed;
+static bool sync_on;
 static const char *only = "";
 
 /* ---- two schemas ---- */
@@ -341,25 +342,24 @@ static void measure(const write_kind *kind)
             took[(turn + rep) % SIDES][at] = kind->write(&sides[(turn + rep) % SIDES]);
         ratios[at] = took[WITH][at] / took[WITHOUT][at];
     }
-    double of_pairs = median_of(ratios, count), with = median_of(took[WITH], count);
-    double without = median_of(took[WITHOUT], count), ratio = with / without;
-    printf("%-34s %9.0f %9.0f  %5.2f  %5.2f (%.2f to %.2f)  %5.2f%s\n", kind->what, with, without, ratio, of_pairs,
-           quantile(ratios, count, 0.25), quantile(ratios, count, 0.75),
-           quantile(took[WITH], count, 0.1) / quantile(took[WITHOUT], count, 0.1),
-           ratio > kind->limit ? "  MISSED" : "");
-    fflush(stdout);
-    failed = failed || ratio > kind->limit;
+    const finding it = {.what = kind->what,
+                        .unit = "us",
+                        .limit = figure_of(took[WITHOUT], count),
+                        .ours = figure_of(took[WITH], count),
+                        .goal = kind->limit,
+                        .judged = true};
+    report_finding(&it);
+    const finding pairs = {.what = "  of pairs", .unit = "ratio", .ours = figure_of(ratios, count)};
+    report_finding(&pairs);
 }
 
 static const char *read_options(int argc, char **argv)
 {
-    static const struct option options[] = {{"check", no_argument, NULL, 'c'},
-                                            {"sync", no_argument, NULL, 's'},
+    static const struct option options[] = {{"sync", no_argument, NULL, 's'},
                                             {"reps", required_argument, NULL, 'r'},
                                             {"only", required_argument, NULL, 'o'},
                                             {NULL, 0, NULL, 0}};
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        checks = checks || option == 'c';
         sync_on = sync_on || option == 's';
         if (option == 'r')
             reps = strtoul(optarg, NULL, 10);
@@ -375,6 +375,7 @@ static const char *read_options(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    report_open("ready_set", &argc, argv);
     const char *home = read_options(argc, argv);
     if (!shape_make(&pair, SHAPE_CHAIN, "pair", 2, 3) || !shape_make(&diamond, SHAPE_FORK_JOIN, "diamond", 4, 3) ||
         !shape_make(&batch, SHAPE_FORK_JOIN, "batch", BATCH + 2, 3) ||
@@ -390,9 +391,9 @@ int main(int argc, char **argv)
         tasker_free(make(&sides[i], &create_10)), tasker_free(make(&sides[i], &create_100));
         tasker_free(make(&sides[i], &create_1000));
     }
-    printf(
-        "us, medians of %zu; synchronous_commit %s\n%-34s %9s %9s  ratio  of pairs (quartiles)  of 10th percentiles\n",
-        reps, sync_on ? "on" : "off", "", "kept", "without");
+    report_section(sync_on ? "upkeep of the ready set, synchronous_commit on"
+                           : "upkeep of the ready set, synchronous_commit off",
+                   "without a ready set", NULL);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strstr(kinds[i].what, only) != NULL)
             measure(&kinds[i]);
@@ -402,5 +403,5 @@ int main(int argc, char **argv)
         PQfinish(sides[i].foreign);
     }
     drop_database();
-    return checks && failed ? 1 : 0;
+    return report_close();
 }

@@ -18,6 +18,7 @@
 #include "database.h"
 #include "db/prepared.h"
 #include "figures.h"
+#include "report.h"
 #include "shape.h"
 #include "statements.h"
 #include "tasker/lease.h"
@@ -127,19 +128,19 @@ static void write_step(worker *w, const tasker_uuid *step)
     for (size_t i = 0; i < 4; i++)
         key_array(keys[i], &ids[i]);
     int before = w->d->mutex ? 1 : 0;
-    const char *start[] = {keys[4], keys[0], keys[1], "{pending,enqueued,error}", NULL, "bench"};
-    const char *take[] = {keys[4], keys[1], keys[2], "bench"};
-    const char *context[] = {keys[1]};
-    const char *complete[] = {keys[4], keys[1], keys[3], "{\"{\\\"ok\\\": true}\"}", "{NULL}"};
+    const char *start[] = {keys[4], keys[0], keys[1], "{pending,enqueued,error}", NULL, "bench", NULL};
+    const char *take[] = {"bench", "600", keys[4], keys[1], keys[2]};
+    const char *context[] = {keys[1], "false"};
+    const char *complete[] = {keys[4], keys[1], keys[3], "{\"{\\\"ok\\\": true}\"}", "{NULL}", "false"};
     if (before)
-        send(w, LOCK, 1, take);
-    send(w, START, 6, start);
-    send(w, TAKE, 4, take);
-    send(w, CONTEXT, 1, context);
+        send(w, LOCK, 1, start);
+    send(w, START, 7, start);
+    send(w, TAKE, 5, take);
+    send(w, CONTEXT, 2, context);
     int taken = receive(w, before + 1);
     if (before)
         send(w, LOCK, 1, complete);
-    send(w, COMPLETE, 5, complete);
+    send(w, COMPLETE, 6, complete);
     if (taken == 1 && receive(w, before) == 1)
         atomic_fetch_add(&w->d->done, 1);
 }
@@ -202,11 +203,13 @@ static void measure(const shape *s, size_t count)
         if (rep >= WARM_UPS)
             ratios[rep - WARM_UPS] = ms[1] / ms[0];
     }
-    double without = median_of(took[0], reps), with = median_of(took[1], reps), steps = (double)width * 1e3;
-    printf("%7zu  %8.0f %8.0f   %5.2f  %5.2f (%.2f to %.2f)  %5.2f\n", count, steps / without, steps / with,
-           with / without, median_of(ratios, reps), quantile(ratios, reps, 0.25), quantile(ratios, reps, 0.75),
-           took[1][0] / took[0][0]);
-    fflush(stdout);
+    char what[64];
+    snprintf(what, sizeof what, "%zu workers", count);
+    const finding it = {
+        .what = what, .unit = "ms", .limit = figure_of(took[0], reps), .ours = figure_of(took[1], reps)};
+    report_finding(&it);
+    const finding pairs = {.what = "  of pairs", .unit = "ratio", .ours = figure_of(ratios, reps)};
+    report_finding(&pairs);
 }
 
 int main(int argc, char **argv)
@@ -215,6 +218,7 @@ int main(int argc, char **argv)
         {"reps", required_argument, NULL, 'r'}, {"steps", required_argument, NULL, 's'}, {NULL, 0, NULL, 0}};
     static const size_t counts[] = {1, 2, 4, MOST_WORKERS};
     shape s;
+    report_open("step_write", &argc, argv);
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (option == 'r')
             reps = strtoul(optarg, NULL, 10);
@@ -228,12 +232,10 @@ int main(int argc, char **argv)
     open_bench(optind < argc ? argv[optind] : "");
     if (!shape_make(&s, SHAPE_FORK_JOIN, "wide", width + 2, 3))
         die("shape", "out of memory");
-    printf("%zu steps of one task, taken and completed one by one; medians of %zu, time with / without mutex\n", width,
-           reps);
-    printf("workers  steps/s    mutex   ratio  of pairs (quartiles)     of minima\n");
+    report_section("all steps of one wide task, with a mutex for each task", "without", NULL);
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         measure(&s, counts[i]);
     shape_free(&s);
     close_bench();
-    return 0;
+    return report_close();
 }

@@ -3,7 +3,7 @@
  * What a change of a step's state costs: one, against an INSERT of its history row alone that commits by itself; a
  * hundred in one call, against COPY BINARY of a hundred such rows into the same table.
  *
- *     transition [--check] [--reps N] [CONNINFO]
+ *     transition [--check] [--json FILE] [--reps N] [CONNINFO]
  *
  * Makes a database of its own beside the given one and drops it again. Two schemas: "bare" has no ready set, so that a
  * change is compared with what it writes itself; "kept" has one, and shows what its upkeep adds. All sides run by turns
@@ -17,6 +17,7 @@
 
 #include "database.h"
 #include "figures.h"
+#include "report.h"
 #include "shape.h"
 #include "tasker/hooks.h"
 #include "tasker/lease.h"
@@ -38,7 +39,6 @@ static tasker_db *dbs[SIDES];
 static PGconn *plain; /* in "bare" */
 static shape shapes[2];
 static size_t reps = 300;
-static bool checks, failed;
 
 /* ---- plainly ---- */
 
@@ -215,8 +215,12 @@ static void check_round_trips(void)
         apply(db, ids, BATCH, TASKER_EVENT_ENQUEUE);
         const tasker_leases *leases = take(db, ids, BATCH, took);
         took[0] = complete(db, leases);
-        printf("round trips of a call, %s: %d\n", i == BARE ? "bare" : "kept", most);
-        failed = failed || most > 1;
+        const finding trips = {.what = i == BARE ? "round trips of a call, bare" : "round trips of a call, kept",
+                               .ours = figure_at(most),
+                               .goal = 1,
+                               .exact = true,
+                               .judged = true};
+        report_finding(&trips);
         tasker_free(leases);
         tasker_free(ids);
         tasker_db_close(db);
@@ -233,13 +237,20 @@ static void set_sync(bool on)
     tell(plain, sql);
 }
 
-static void print_change(change c, double took[SIDES][CHANGES][MOST_REPS], double plainly, double limit)
+static void tell_change(change c, double took[SIDES][CHANGES][MOST_REPS], figure plainly, double limit)
 {
-    double bare = median_of(took[BARE][c], reps), kept = median_of(took[KEPT][c], reps);
-    bool over = bare / plainly > limit, judged = limit > 0 && changes[c].judged;
-    printf("  %-18s %8.0f  %5.2f   %8.0f  %5.2f%s\n", changes[c].what, bare, bare / plainly, kept, kept / plainly,
-           judged && over ? "  MISSED" : "");
-    failed = failed || (judged && over);
+    char kept[64];
+    snprintf(kept, sizeof kept, "%s, ready set kept", changes[c].what);
+    const finding it = {.what = changes[c].what,
+                        .unit = "us",
+                        .limit = plainly,
+                        .ours = figure_of(took[BARE][c], reps),
+                        .goal = limit,
+                        .judged = limit > 0 && changes[c].judged,
+                        .goes_to = "G6"};
+    const finding with = {.what = kept, .unit = "us", .limit = plainly, .ours = figure_of(took[KEPT][c], reps)};
+    report_finding(&it);
+    report_finding(&with);
 }
 
 static void measure(bool batch, bool sync)
@@ -261,20 +272,20 @@ static void measure(bool batch, bool sync)
                 took[side][c][at] = times[c];
         }
     }
-    double limit = sync ? 0 : batch ? batch_limit : single_limit, median = median_of(plainly, reps);
-    printf("%s, synchronous_commit %s: %s %.0f us\n  %-18s %8s  %5s   %8s  %5s\n", batch ? "100 steps" : "1 step",
-           sync ? "on" : "off", batch ? "COPY" : "INSERT", median, "", "bare", "ratio", "kept", "ratio");
+    double limit = sync ? 0 : batch ? batch_limit : single_limit;
+    const figure median = figure_of(plainly, reps);
+    report_section(batch  ? sync ? "100 steps, synchronous_commit on" : "100 steps, synchronous_commit off"
+                   : sync ? "1 step, synchronous_commit on"
+                          : "1 step, synchronous_commit off",
+                   batch ? "COPY of the history rows" : "INSERT of the history row", NULL);
     for (size_t c = 0; c < CHANGES; c++)
-        print_change((change)c, took, median, limit);
-    fflush(stdout);
+        tell_change((change)c, took, median, limit);
 }
 
 static const char *read_options(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"check", no_argument, NULL, 'c'}, {"reps", required_argument, NULL, 'r'}, {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"reps", required_argument, NULL, 'r'}, {NULL, 0, NULL, 0}};
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        checks = checks || option == 'c';
         if (option == 'r')
             reps = strtoul(optarg, NULL, 10);
         else if (option == '?')
@@ -287,6 +298,7 @@ static const char *read_options(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    report_open("transition", &argc, argv);
     const char *home = read_options(argc, argv);
     if (!shape_make(&shapes[0], SHAPE_LOOSE, "one", 1, 3) || !shape_make(&shapes[1], SHAPE_LOOSE, "batch", BATCH, 3))
         die("shapes", "out of memory");
@@ -296,9 +308,8 @@ int main(int argc, char **argv)
     for (side_kind side = BARE; side < SIDES; side++)
         fill(dbs[side]);
     open_plain();
+    report_section("round trips", NULL, NULL);
     check_round_trips();
-    printf("us, medians of %zu; limits of the ratio in bare, with off: %.1f for one, %.1f for a hundred\n", reps,
-           single_limit, batch_limit);
     for (int batch = 0; batch < 2; batch++)
         for (int sync = 0; sync < 2; sync++)
             measure(batch, sync);
@@ -306,5 +317,5 @@ int main(int argc, char **argv)
         tasker_db_close(dbs[i]);
     PQfinish(plain);
     drop_database();
-    return checks && failed ? 1 : 0;
+    return report_close();
 }

@@ -2,7 +2,7 @@
 /*
  * What an id costs, against rows measured in the same run: the clock, getrandom, Debian's libuuid.
  *
- *     uuid [--check] [--rounds N]
+ *     uuid [--check] [--json FILE] [--rounds N]
  *
  * All rows are measured in short slices by turns and the median is taken of the thread's CPU time, so other load on the
  * machine moves all rows alike: read the ratios. --check exits with 1 where a ratio is over its limit, or where it
@@ -18,6 +18,7 @@
 #include <uuid/uuid.h>
 
 #include "figures.h"
+#include "report.h"
 #include "tasker/uuid.h"
 
 #define MOST_ROUNDS 101
@@ -363,50 +364,48 @@ static double slow_id_us(void)
     return ns[LATENCIES - LATENCIES / 1000] / 1e3;
 }
 
-/* A limit of 0 is none: the value is told, the verdict does not count. */
-static bool judge(const char *text, double value, double must, double stretch)
+/* A limit of 0 is none: the value is told against what is wished for. */
+static void tell(const char *text, const char *unit, figure under, figure ours, double must, double stretch)
 {
-    const char *verdict = value <= stretch ? "stretch" : must == 0 ? "over" : value <= must ? "ok" : "MISSED";
-    printf("%-36s %8.3f  %6.3f  %7.2f  %s\n", text, value, must, stretch, verdict);
-    return must == 0 || value <= must;
+    const finding it = {.what = text,
+                        .unit = unit,
+                        .limit = under,
+                        .ours = ours,
+                        .goal = must > 0 ? must : stretch,
+                        .judged = must > 0};
+    report_finding(&it);
 }
 
-static bool print(void)
+static void print(void)
 {
-    bool is_met = true;
-    printf("%-36s %8s %8s\n", "", "ns", "x clock");
+    report_section("each row by itself", NULL, NULL);
     for (size_t i = 0; i < ROWS; i++)
         if (rows[i].has_few)
-            printf("%-36s two threads never ran at once\n", rows[i].text);
+            report_missing(rows[i].text, "two threads never ran at once", false);
         else
-            printf("%-36s %8.1f %8.2f\n", rows[i].text, rows[i].median, rows[i].median / rows[CLOCK].median);
-    printf("\n%-36s %8s  %6s  %7s\n", "", "", "must", "stretch");
+            tell(rows[i].text, "ns", figure_at(0), figure_at(rows[i].median), 0, 0);
+    report_section("limits", "as each row says", NULL);
     for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
         const limit *it = &limits[i];
-        if (rows[it->over].has_few) {
-            printf("%-36s %8s  %6.3f  %7.2f  NOT MEASURED\n", it->text, "-", it->must, it->stretch);
-            is_met &= it->must == 0;
-        } else {
-            double ratio = rows[it->over].median / rows[it->under].median;
-            is_met &= judge(it->text, ratio, it->must, it->stretch);
-        }
+        if (rows[it->over].has_few)
+            report_missing(it->text, "two threads never ran at once", it->must > 0);
+        else
+            tell(it->text, "ns", figure_at(rows[it->under].median), figure_at(rows[it->over].median), it->must,
+                 it->stretch);
     }
-    is_met &= judge("first id of a thread, us", first_id_us(), 50, 0);
-    is_met &= judge("one id, 99.9 %, us", slow_id_us(), 3, 0);
-    return is_met;
+    tell("first id of a thread", "us", figure_at(0), figure_at(first_id_us()), 50, 0);
+    tell("one id, 99.9 %", "us", figure_at(0), figure_at(slow_id_us()), 3, 0);
 }
 
 int main(int argc, char **argv)
 {
-    bool checks = false;
     size_t rounds = 31;
+    report_open("uuid", &argc, argv);
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--check") == 0) {
-            checks = true;
-        } else if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc) {
+        if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc) {
             rounds = (size_t)strtoul(argv[++i], NULL, 10);
         } else {
-            fprintf(stderr, "usage: uuid [--check] [--rounds N]\n");
+            fprintf(stderr, "usage: uuid [--check] [--json FILE] [--rounds N]\n");
             return 2;
         }
     }
@@ -419,10 +418,10 @@ int main(int argc, char **argv)
         tasker_uuid_format(&ids[i], texts[i]);
     }
     run(rounds);
-    bool is_met = print();
+    print();
     if (failures > 0) {
         fprintf(stderr, "uuid: %u calls failed\n", failures);
         return 2;
     }
-    return checks && !is_met ? 1 : 0;
+    return report_close();
 }

@@ -2,7 +2,7 @@
 /*
  * What primary keys of version 7 cost a table, against bigserial and against random keys (version 4).
  *
- *     scripts/with-postgres uuid_btree [--check] [--rows N]
+ *     scripts/with-postgres uuid_btree [--check] [--json FILE] [--rows N]
  *
  * For each kind of key a table (id, p int4) is loaded by COPY and by INSERT, three times by turns, and then probed by
  * key. CPU is the backend's own, read from /proc, so the server must run on this machine. --check exits with 1 where
@@ -16,13 +16,14 @@
 #include <uuid/uuid.h>
 
 #include "figures.h"
+#include "report.h"
 #include "tasker/uuid.h"
 
 #define REPEATS 3
 #define PIECE 1000
 
 typedef enum key_kind { SERIAL, VERSION_7, VERSION_4, KINDS } key_kind;
-typedef enum figure {
+typedef enum aspect {
     COPY_CPU,
     INSERT_CPU,
     PROBE_CPU,
@@ -32,13 +33,13 @@ typedef enum figure {
     HEAP_SIZE,
     DENSITY,
     FIGURES
-} figure;
+} aspect;
 
 static const char *const kind_names[KINDS] = {"bigserial", "version 7", "version 4"};
 static const struct {
     const char *text;
     double must; /* of version 7 to bigserial; 0: told only */
-} figures[FIGURES] = {
+} aspects[FIGURES] = {
     [COPY_CPU] = {"COPY, CPU s", 1.10},
     [INSERT_CPU] = {"INSERT .. SELECT, CPU s", 1.10},
     [PROBE_CPU] = {"probes by key, CPU s", 1.15},
@@ -206,39 +207,38 @@ static void measure_insert(key_kind kind, size_t repeat)
     found[kind][INSERT_WAL][repeat] = wal_mb() - wal;
 }
 
-static bool print(void)
+/* Of the density the points that are lost count, at most one. */
+static void print(void)
 {
-    bool is_met = true;
-    printf("%-26s %10s %18s %18s   must\n", "", kind_names[SERIAL], kind_names[VERSION_7], kind_names[VERSION_4]);
-    for (figure f = 0; f < FIGURES; f++) {
-        double serial = median_of(found[SERIAL][f], REPEATS), ordered = median_of(found[VERSION_7][f], REPEATS),
-               random = median_of(found[VERSION_4][f], REPEATS);
-        printf("%-26s %10.3f %10.3f (%.2fx) %10.3f (%.2fx)", figures[f].text, serial, ordered, ordered / serial, random,
-               random / serial);
-        bool is_over = figures[f].must > 0 && ordered / serial > figures[f].must;
-        if (f == DENSITY) { /* within one point */
-            is_over = serial - ordered > 1;
-        }
-        if (figures[f].must > 0) {
-            printf("   %.2f", figures[f].must);
-        }
-        printf("%s\n", is_over ? "  MISSED" : "");
-        is_met &= !is_over;
+    report_section("keys of a million rows: version 7 beside bigserial", kind_names[SERIAL], kind_names[VERSION_4]);
+    for (aspect f = 0; f < FIGURES; f++) {
+        const finding it = {.what = aspects[f].text,
+                            .limit = figure_of(found[SERIAL][f], REPEATS),
+                            .ours = figure_of(found[VERSION_7][f], REPEATS),
+                            .peer = figure_of(found[VERSION_4][f], REPEATS),
+                            .goal = f == DENSITY ? 0 : aspects[f].must,
+                            .judged = f != DENSITY && aspects[f].must > 0};
+        report_finding(&it);
+        if (f != DENSITY)
+            continue;
+        const finding lost = {.what = "  points lost",
+                              .unit = "%",
+                              .ours = figure_at(it.limit.median - it.ours.median),
+                              .goal = 1,
+                              .judged = true};
+        report_finding(&lost);
     }
-    return is_met;
 }
 
 int main(int argc, char **argv)
 {
-    bool checks = false;
     size_t rows = 1000000;
+    report_open("uuid_btree", &argc, argv);
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--check") == 0) {
-            checks = true;
-        } else if (strcmp(argv[i], "--rows") == 0 && i + 1 < argc) {
+        if (strcmp(argv[i], "--rows") == 0 && i + 1 < argc) {
             rows = (size_t)strtoul(argv[++i], NULL, 10) / PIECE * PIECE;
         } else {
-            fprintf(stderr, "usage: uuid_btree [--check] [--rows N]\n");
+            fprintf(stderr, "usage: uuid_btree [--check] [--json FILE] [--rows N]\n");
             return 2;
         }
     }
@@ -256,7 +256,7 @@ int main(int argc, char **argv)
         }
     }
     ask("DROP TABLE bench_keys");
-    bool is_met = print();
+    print();
     PQfinish(server);
-    return checks && !is_met ? 1 : 0;
+    return report_close();
 }
