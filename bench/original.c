@@ -241,7 +241,12 @@ static void compare_readiness(tasker_db *db, PGconn *conn, int tasks, const task
         ours[i] = ask_readiness(db, task);
         theirs[i] = query(conn, sql);
     }
-    const finding it = {.what = what, .unit = "us", .ours = figure_of(ours, turns), .peer = figure_of(theirs, turns)};
+    const finding it = {.what = what,
+                        .unit = "us",
+                        .ours = figure_of(ours, turns),
+                        .peer = figure_of(theirs, turns),
+                        .series = "readiness of 4 steps: steps in the database",
+                        .size = 4.0 * tasks};
     report_finding(&it);
 }
 
@@ -273,7 +278,12 @@ static void compare_claims(tasker_db *db, PGconn *conn, int tasks)
         theirs[i] = query(conn, "SELECT * FROM original_claim('bench', 1)");
         tell(conn, "ROLLBACK");
     }
-    const finding it = {.what = what, .unit = "us", .ours = figure_of(ours, turns), .peer = figure_of(theirs, turns)};
+    const finding it = {.what = what,
+                        .unit = "us",
+                        .ours = figure_of(ours, turns),
+                        .peer = figure_of(theirs, turns),
+                        .series = "claim: waiting tasks",
+                        .size = tasks};
     report_finding(&it);
 }
 

@@ -148,7 +148,9 @@ static void tell_all(int64_t tasks, size_t reps)
                             .limit = figure_of(took[0][c], reps),
                             .ours = figure_of(took[1][c], reps),
                             .goal = limit,
-                            .judged = true};
+                            .judged = true,
+                            .series = c == CLAIM ? "claim: waiting tasks" : NULL,
+                            .size = (double)tasks};
         report_finding(&it);
     }
 }

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""What the benches found: performance.py gather LINES FILE puts their lines and the conditions into one file."""
+"""What the benches found.
+
+    performance.py gather LINES FILE    puts their lines of JSON and the conditions into one file
+    performance.py plot FILE FOLDER     draws what grows with a size, by gnuplot
+    performance.py document FILE PAGE   writes the tables of docs/performance.md
+"""
 import datetime
 import json
 import os
@@ -46,5 +51,96 @@ def gather(lines, out):
         file.write('\n')
 
 
+GOALS = (
+    ('G1', 'creating a workflow, against COPY'),
+    ('G2', 'creating a workflow, against row by row'),
+    ('G3', "readiness, against reading the steps' rows"),
+    ('G4', 'one claim, against DELETE .. SKIP LOCKED'),
+    ('G5', 'a hundred claims'),
+    ('G6', 'a change of state, against INSERT and COPY'),
+    ('G8', 'drains one step at a time, against peers'),
+    ('G9', 'drains in batches'),
+    ('G10', 'decoding and streaming'),
+)
+
+
+def number(value):
+    if value is None:
+        return ''
+    return f'{value:.0f}' if abs(value) >= 100 else f'{value:.3g}'
+
+
+def median(finding, key):
+    return number((finding.get(key) or {}).get('median'))
+
+
+def rows(findings):
+    """Markdown, a table for each section."""
+    section = None
+    for it in findings:
+        if it['section'] != section:
+            section = it['section']
+            yield f"\n{section}" + ''.join(
+                f'; {key}: {it[key + "_is"]}' for key in ('limit', 'peer') if it.get(key + '_is'))
+            yield '\n| | unit | limit | ours | peer | ratio | goal | |\n|---|---|---|---|---|---|---|---|'
+        if 'why' in it:
+            yield f"| {it['what']} | | | | | | | {it['why']} |"
+            continue
+        sign = '= ' if it['exact'] else '≥ ' if it['at_least'] else '≤ '
+        goal = '' if it['goal'] is None else sign + number(it['goal'])
+        cells = [it['what'], it['unit'] or '', median(it, 'limit'), median(it, 'ours'), median(it, 'peer'),
+                 number(it['ratio']), goal, '' if it['verdict'] == 'told' else it['verdict']]
+        yield '| ' + ' | '.join(cells) + ' |'
+
+
+def goals(findings):
+    yield '| goal | met | missed |\n|---|---|---|'
+    for name, what in GOALS:
+        judged = [it for it in findings if it.get('goes_to') == name and it['verdict'] in ('ok', 'MISSED')]
+        missed = [f"{it['what']} ({number(it['ratio'] or it['ours']['median'])})"
+                  for it in judged if it['verdict'] == 'MISSED']
+        if judged:
+            yield f"| {name} {what} | {len(judged) - len(missed)} of {len(judged)} | {', '.join(missed)} |"
+
+
+def plot(source, folder):
+    """An SVG for each series that has more than one size: what it costs, over its size, both on scales of tens."""
+    with open(source, encoding='utf-8') as file:
+        findings = json.load(file)['findings']
+    series = {}
+    for it in findings:
+        if it.get('series'):
+            series.setdefault(it['series'].split(':')[0], {}).setdefault(it['series'], []).append(it)
+    os.makedirs(folder, exist_ok=True)
+    for name, lines in series.items():
+        drawn, blocks = [], []
+        for title, points in lines.items():
+            for key, words in (('ours', title), ('limit', title + ', limit'), ('peer', title + ', peer')):
+                data = sorted((p['size'], p[key]['median']) for p in points if p.get(key))
+                if len(data) > 1:
+                    drawn.append(f"'-' with linespoints title '{words}'")
+                    blocks.append('\n'.join(f'{x} {y}' for x, y in data) + '\ne')
+        if drawn:
+            unit = next(iter(lines.values()))[0]['unit']
+            script = f"set terminal svg size 640,400; set output '{folder}/{name.replace(' ', '_')}.svg'\n" \
+                     f"set logscale xy; set ylabel '{unit}'; set key left top\nplot {', '.join(drawn)}\n"
+            subprocess.run(['gnuplot'], input=script + '\n'.join(blocks) + '\n', text=True, check=True)
+
+
+def document(source, page):
+    """Replaces what stands in the page behind the mark."""
+    with open(source, encoding='utf-8') as file:
+        found = json.load(file)
+    with open(page, encoding='utf-8') as file:
+        text = file.read()
+    mark = '<!-- measured -->\n'
+    at = text.index(mark) + len(mark)
+    conditions_rows = '\n'.join(f'| {key.replace("_", " ")} | {value} |' for key, value in found['conditions'].items())
+    parts = [text[:at], '\n## Conditions\n\n| | |\n|---|---|\n' + conditions_rows, '\n## Goals\n',
+             *goals(found['findings']), '\n## All findings', *rows(found['findings'])]
+    with open(page, 'w', encoding='utf-8') as file:
+        file.write('\n'.join(parts) + '\n')
+
+
 if __name__ == '__main__':
-    {'gather': gather}[sys.argv[1]](*sys.argv[2:])
+    {'gather': gather, 'plot': plot, 'document': document}[sys.argv[1]](*sys.argv[2:])
