@@ -255,11 +255,16 @@ static tasker_status refuse(tasker_db *db, tasker_status status, const char *mes
     return status;
 }
 
-/* Reads what came while the link was idle, so that a goodbye of the server is seen before anything is sent. */
+/*
+ * Reads what came while the link was idle, so that a goodbye of the server is seen before anything is sent. Every round
+ * parses first: the goodbye may have come in one read with the last answer, and the socket then has nothing to tell
+ * until the server's process is gone, which is a while after its session.
+ */
 static bool is_alive(tasker_db *db)
 {
     PGconn *conn = db->conn;
     for (;;) {
+        (void)PQisBusy(conn); /* parses notices and notifications out of the way */
         struct pollfd fd = {PQsocket(conn), POLLIN, 0};
         int ready = fd.fd < 0 ? -1 : poll(&fd, 1, 0);
         if (ready == 0)
@@ -268,7 +273,6 @@ static bool is_alive(tasker_db *db)
             continue;
         if (ready < 0 || !PQconsumeInput(conn) || PQstatus(conn) != CONNECTION_OK)
             return false;
-        (void)PQisBusy(conn); /* parses notices and notifications out of the way */
     }
 }
 

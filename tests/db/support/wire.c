@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The two functions that libpq talks to sockets with, in place of the C library's. */
 #include "wire.h"
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -10,6 +11,8 @@ static long left; /* places until it strikes; 0: not armed, or done */
 static bool struck, ignoring;
 static void (*strike_now)(void *context);
 static void *strike_context;
+static const void *appendix;
+static size_t appendix_size;
 
 void wire_arm(wire_place place, long n, void (*strike)(void *context), void *context)
 {
@@ -24,6 +27,12 @@ bool wire_disarm(void)
 {
     left = 0;
     return struck;
+}
+
+void wire_append(const void *data, size_t size)
+{
+    appendix = data;
+    appendix_size = size;
 }
 
 void wire_ignore(bool ignore)
@@ -71,5 +80,10 @@ ssize_t recv(int fd, void *data, size_t size, int flags)
     ssize_t received = syscall(SYS_recvfrom, fd, data, size, flags, NULL, NULL);
     if (received > 0 && is_due(WIRE_RECEIVED))
         strike();
+    if (received > 0 && appendix_size > 0 && size - (size_t)received >= appendix_size) {
+        memcpy((char *)data + received, appendix, appendix_size);
+        received += (ssize_t)appendix_size;
+        appendix_size = 0;
+    }
     return received;
 }

@@ -7,6 +7,7 @@
 #define TKR_TESTS_WIRE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 typedef enum wire_place {
     WIRE_UNSENT,   /* before it sends */
@@ -21,6 +22,9 @@ void wire_arm(wire_place place, long n, void (*strike)(void *context), void *con
 
 /* Has it been called? Not any more. */
 bool wire_disarm(void);
+
+/* Comes in one read with what is received next, as if the server had sent it in the same breath. Not copied. */
+void wire_append(const void *data, size_t size);
 
 /* What is sent and received meanwhile does not count either. */
 void wire_ignore(bool ignore);
