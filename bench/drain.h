@@ -5,7 +5,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { WORKFLOWS = 100, WORKFLOW_STEPS = 50, ALL_STEPS = WORKFLOWS * WORKFLOW_STEPS, MOST_WORKERS = 32 };
+enum { WORKFLOW_STEPS = 50, MOST_WORKERS = 32 };
+
+extern int workflows; /* of so many steps each, in the drain that is on */
+
+static inline int all_steps(void)
+{
+    return workflows * WORKFLOW_STEPS;
+}
 
 typedef struct drained {
     double seconds, client_seconds; /* of processor time, of the workers' process */
@@ -13,7 +20,8 @@ typedef struct drained {
 
 /* ---- drain_work.c: this library, in the database of the run ---- */
 
-void fill_workflows(void);
+/* alter: SQL for the empty tables, or NULL. */
+void fill_workflows(const char *alter);
 
 /* Workers of tasker/worker.h, each with a link of its own, that take and write so many steps at once. */
 drained drain_by_workers(size_t workers, int32_t batch);
@@ -23,6 +31,13 @@ drained drain_by_hand(size_t workers, int32_t batch);
 
 /* Ends the program where a task is not complete, a step was not completed once, or a row of history is missing. */
 void check_workflows(void);
+
+/* Tables whose rows a drain updates. */
+typedef enum updated { STEPS, READINESS, QUEUE, TASKS, UPDATED } updated;
+extern const char *const updated_tables[UPDATED];
+
+/* Of all updates since the database was made, the percentage that touched no index (HOT); once all links are closed. */
+void count_hot_updates(double out[UPDATED]);
 
 /* ---- drain_peer.c: programs of bench/peers ---- */
 

@@ -170,7 +170,7 @@ const char *drain_by_peer(const char *program, size_t workers, int32_t batch, co
     snprintf(file, sizeof file, "%s.mjs", program);
     snprintf(numbers[0], sizeof numbers[0], "%zu", workers);
     snprintf(numbers[1], sizeof numbers[1], "%" PRId32, batch);
-    snprintf(numbers[2], sizeof numbers[2], "%d", WORKFLOWS);
+    snprintf(numbers[2], sizeof numbers[2], "%d", workflows);
     snprintf(numbers[3], sizeof numbers[3], "%d", WORKFLOW_STEPS);
     PGconn *conn = PQconnectdb(conninfo);
     if (PQstatus(conn) != CONNECTION_OK)

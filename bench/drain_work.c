@@ -15,7 +15,7 @@
 #include "tasker/pipeline.h"
 #include "tasker/worker.h"
 
-enum { FILL_AT_ONCE = 20, MOST_BATCH = 1000, PAUSE_MS = 2 };
+enum { FILL_AT_ONCE = 10, MOST_BATCH = 1000, PAUSE_MS = 2 };
 
 typedef struct hand {
     struct crew *crew;
@@ -38,17 +38,19 @@ static const tasker_json results = TASKER_JSON("{\"ok\": true}");
 
 /* ---- the work ---- */
 
-void fill_workflows(void)
+void fill_workflows(const char *alter)
 {
     tasker_workflow_input inputs[FILL_AT_ONCE];
     shape fork_join;
     tasker_db *db = open_database(NULL);
+    if (alter != NULL)
+        tell(tasker_db_conn(db), alter);
     if (!shape_make(&fork_join, SHAPE_FORK_JOIN, "drain", WORKFLOW_STEPS, 3))
         die("shape", "out of memory");
     for (size_t i = 0; i < FILL_AT_ONCE; i++)
         inputs[i] = (tasker_workflow_input){.definition = &fork_join.definition,
                                             .task = {.context = TASKER_JSON("{\"workflow\": 1}")}};
-    for (size_t i = 0; i < WORKFLOWS; i += FILL_AT_ONCE)
+    for (int i = 0; i < workflows; i += FILL_AT_ONCE)
         expect_ok(db, tasker_workflow_create_many(db, inputs, FILL_AT_ONCE, NULL), "create");
     shape_free(&fork_join);
     tasker_db_close(db);
@@ -68,13 +70,47 @@ void check_workflows(void)
     expect_rows("complete tasks",
                 "SELECT count(*) FROM tasker_tasks k JOIN tasker_task_transitions t ON t.task_uuid = k.task_uuid"
                 " WHERE k.complete AND t.most_recent AND t.to_state = 'complete'",
-                WORKFLOWS);
+                workflows);
     expect_rows("steps completed once",
                 "SELECT count(*) FROM tasker_workflow_steps s WHERE s.processed AND s.attempts = 1 AND 1 ="
                 " (SELECT count(*) FROM tasker_workflow_step_transitions t"
                 " WHERE t.workflow_step_uuid = s.workflow_step_uuid AND t.to_state = 'complete')",
-                ALL_STEPS);
-    expect_rows("rows of the steps' histories", "SELECT count(*) FROM tasker_workflow_step_transitions", 3 * ALL_STEPS);
+                all_steps());
+    expect_rows("rows of the steps' histories", "SELECT count(*) FROM tasker_workflow_step_transitions",
+                3 * all_steps());
+}
+
+const char *const updated_tables[UPDATED] = {
+    [STEPS] = "tasker_workflow_steps",
+    [READINESS] = "tasker_step_readiness",
+    [QUEUE] = "tasker_task_queue",
+    [TASKS] = "tasker_tasks",
+};
+
+/* Sessions tell the server what they did when they end. */
+static void await_other_sessions(void)
+{
+    static const struct timespec rest = {0, PAUSE_MS * 1000000};
+    static const char others[] = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                                 " AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
+    double until = now_ns(CLOCK_MONOTONIC) + 10e9;
+    while (count_rows(others) > 0) {
+        if (now_ns(CLOCK_MONOTONIC) > until)
+            die("drain", "has left a session");
+        nanosleep(&rest, NULL);
+    }
+}
+
+void count_hot_updates(double out[UPDATED])
+{
+    static const char permyriad[] = "SELECT coalesce(n_tup_hot_upd * 10000 / nullif(n_tup_upd, 0), 0)"
+                                    " FROM pg_stat_user_tables WHERE relname = '%s'";
+    char sql[256];
+    await_other_sessions();
+    for (size_t i = 0; i < UPDATED; i++) {
+        snprintf(sql, sizeof sql, permyriad, updated_tables[i]);
+        out[i] = (double)count_rows(sql) / 100;
+    }
 }
 
 /* ---- the crew ---- */
@@ -125,7 +161,7 @@ static void do_step(tasker_worker *worker, const tasker_lease *lease, void *cont
     tasker_status status = tasker_worker_complete(worker, &done);
     if (status != TASKER_OK && status != TASKER_QUEUED)
         die("complete", tasker_worker_error(worker)->message);
-    if (atomic_fetch_add(&c->done, 1) + 1 < ALL_STEPS)
+    if (atomic_fetch_add(&c->done, 1) + 1 < all_steps())
         return;
     for (size_t i = 0; i < c->count; i++)
         tasker_worker_stop(c->hands[i].worker);
@@ -201,7 +237,7 @@ static void *work_by_hand(void *context)
 {
     static const struct timespec rest = {0, PAUSE_MS * 1000000};
     hand *h = context;
-    while (atomic_load(&h->crew->done) < ALL_STEPS) {
+    while (atomic_load(&h->crew->done) < all_steps()) {
         exchange(h);
         if (h->leases->count == 0)
             nanosleep(&rest, NULL);

@@ -59,7 +59,7 @@ void measure(const bench *b, side *sides, size_t count)
         sides[i].median = median_of(sides[i].took, b->reps);
 }
 
-void tell_ratio(const char *what, double limit, double ours, double goal)
+static void tell_ratio(const char *what, double limit, double ours, double goal, size_t size)
 {
     const finding it = {.what = what,
                         .unit = "us",
@@ -67,7 +67,9 @@ void tell_ratio(const char *what, double limit, double ours, double goal)
                         .ours = figure_at(ours),
                         .goal = goal,
                         .judged = true,
-                        .goes_to = "G3"};
+                        .goes_to = "G3",
+                        .series = size > 0 ? "readiness: steps of the task" : NULL,
+                        .size = (double)size};
     report_finding(&it);
 }
 
@@ -187,10 +189,10 @@ static void measure_size(bench *b, const place *places, size_t size)
     measure(b, sides, 4);
     for (size_t i = 0; i < 2; i++) {
         snprintf(what, sizeof what, "%zu of %zu steps, against their rows", sizes[size], places[i].steps);
-        tell_ratio(what, sides[2 * i].median, sides[2 * i + 1].median, rows_goal);
+        tell_ratio(what, sides[2 * i].median, sides[2 * i + 1].median, rows_goal, i == 1 ? sizes[size] : 0);
     }
     snprintf(what, sizeof what, "%zu steps, ten times the database", sizes[size]);
-    tell_ratio(what, sides[1].median, sides[3].median, growth_goal);
+    tell_ratio(what, sides[1].median, sides[3].median, growth_goal, 0);
 }
 
 /* ---- the run ---- */

@@ -21,7 +21,6 @@ typedef struct side {
 void measure(const bench *b, side *sides, size_t count);
 
 /* A line of the table: what, its limit, ours, their ratio or, without a limit, ours in ms, and whether it holds. */
-void tell_ratio(const char *what, double limit, double ours, double goal);
 void tell_time(const char *what, double ours, double goal_ms);
 
 /* Graphs, in a schema of their own. */

@@ -61,6 +61,7 @@ GOALS = (
     ('G8', 'drains one step at a time, against peers'),
     ('G9', 'drains in batches'),
     ('G10', 'decoding and streaming'),
+    ('G11', 'updates of steps that touch no index'),
 )
 
 

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: MIT
-// A worker runs one workflow after the other; the steps between fork and join run at once.
+// A worker runs one workflow after the other; the steps between fork and join run at once, or, where a batch is one
+// step, each after the one before.
 import { DBOS } from '@dbos-inc/dbos-sdk';
 import pg from 'pg';
-import { drain, steps, workers, workflows } from './crew.mjs';
+import { batch, drain, steps, workers, workflows } from './crew.mjs';
 
 const step = (n) => DBOS.runStep(async () => ({ ok: true }), { name: `s${n}` });
 const forkJoin = DBOS.registerWorkflow(async () => {
+    if (batch === 1) {
+        for (let i = 0; i < steps; i++)
+            await step(i);
+        return;
+    }
     await step(0);
     await Promise.all(Array.from({ length: steps - 2 }, (_, i) => step(i + 1)));
     await step(steps - 1);
