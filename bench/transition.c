@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a change of a step's state costs: one, against an INSERT of its history row alone that commits by itself; a
- * hundred in one call, against COPY BINARY of a hundred such rows into the same table. Beside the one stands what all
- * rows of a change cost that nothing guards: the mark off the current row of the history, the new row, the step.
+ * hundred in one call, against COPY BINARY of a hundred such rows into the same table. Beside both stands what
+ * the rows of a change cost that nothing guards: the mark off the current row of the history, the new row, the step.
  *
  *     transition [--check] [--json FILE] [--reps N] [CONNINFO]
  *
@@ -76,50 +76,68 @@ static double insert_plainly(void)
     return took / 1e3;
 }
 
-/* A new step that has begun its history; $1 is its key, $2 that of the history's row. */
-static const char pending_step[] =
+/* New steps that have begun their history: their keys, and those of the histories' rows. */
+static const char pending_steps[] =
     "WITH s AS (INSERT INTO tasker_workflow_steps (workflow_step_uuid, task_uuid, named_step_uuid, created_at,"
-    " updated_at) SELECT uuid_generate_v7(), task_uuid, named_step_uuid, created_at, updated_at"
-    " FROM (SELECT * FROM tasker_workflow_steps LIMIT 1) f RETURNING workflow_step_uuid, created_at)"
-    " INSERT INTO tasker_workflow_step_transitions (workflow_step_uuid, to_state, sort_key, most_recent, created_at,"
-    " updated_at) SELECT workflow_step_uuid, 'pending', 0, true, created_at, created_at FROM s"
-    " RETURNING workflow_step_uuid, workflow_step_transition_uuid";
+    " updated_at) SELECT uuid_generate_v7(), f.task_uuid, f.named_step_uuid, f.created_at, f.updated_at"
+    " FROM (SELECT * FROM tasker_workflow_steps LIMIT 1) f CROSS JOIN generate_series(1, %d)"
+    " RETURNING workflow_step_uuid, created_at),"
+    " t AS (INSERT INTO tasker_workflow_step_transitions (workflow_step_uuid, to_state, sort_key, most_recent,"
+    " created_at, updated_at) SELECT workflow_step_uuid, 'pending', 0, true, created_at, created_at FROM s"
+    " RETURNING workflow_step_uuid, workflow_step_transition_uuid)"
+    " SELECT %s, %s FROM t";
 
-static const char *const three_rows[] = {
-    "UPDATE tasker_workflow_step_transitions SET most_recent = false, updated_at = now()"
-    " WHERE workflow_step_transition_uuid = $2 AND workflow_step_uuid = $1",
-    "INSERT INTO tasker_workflow_step_transitions (workflow_step_transition_uuid, workflow_step_uuid, to_state,"
-    " from_state, metadata, sort_key, most_recent, created_at, updated_at)"
-    " SELECT uuid_generate_v7(), $1, 'enqueued', 'pending', '{\"event\": \"enqueue\"}', 10, true, now(), now()"
-    " WHERE $2::uuid IS NOT NULL",
-    "UPDATE tasker_workflow_steps SET in_process = false, processed = false, updated_at = now()"
-    " WHERE workflow_step_uuid = $1 AND $2::uuid IS NOT NULL"};
+/* What a change writes, of one step and of an array of them. Each has both parameters. */
+enum { THREE = 3 };
+#define FROM_ARRAYS " unnest($1::uuid[], $2::uuid[]) AS i (step, current)"
+#define NEW_ROW " 'enqueued', 'pending', '{\"event\": \"enqueue\"}'::jsonb, 1, true, now(), now()"
+static const char *const three_rows[2][THREE] = {
+    {"UPDATE tasker_workflow_step_transitions SET most_recent = false, updated_at = now()"
+     " WHERE workflow_step_transition_uuid = $2 AND workflow_step_uuid = $1",
+     "INSERT INTO tasker_workflow_step_transitions (" COLUMNS ") SELECT uuid_generate_v7(), $1::uuid," NEW_ROW
+     " WHERE $2::uuid IS NOT NULL",
+     "UPDATE tasker_workflow_steps SET in_process = false, processed = false, updated_at = now()"
+     " WHERE workflow_step_uuid = $1 AND $2::uuid IS NOT NULL"},
+    {"UPDATE tasker_workflow_step_transitions t SET most_recent = false, updated_at = now() FROM" FROM_ARRAYS
+     " WHERE t.workflow_step_transition_uuid = i.current AND t.workflow_step_uuid = i.step",
+     "INSERT INTO tasker_workflow_step_transitions (" COLUMNS ") SELECT uuid_generate_v7(), i.step," NEW_ROW
+     " FROM" FROM_ARRAYS,
+     "UPDATE tasker_workflow_steps s SET in_process = false, processed = false, updated_at = now() FROM" FROM_ARRAYS
+     " WHERE s.workflow_step_uuid = i.step"}};
 
-enum { THREE = sizeof three_rows / sizeof *three_rows };
+static const char *name_of_row(bool batch, size_t row)
+{
+    static const char *const names[2][THREE] = {{"mark", "row", "step"}, {"marks", "rows", "steps"}};
+    return names[batch][row];
+}
 
 /* One transaction, one flush. */
-static double write_three_plainly(void)
+static double write_three_plainly(bool batch)
 {
-    PGresult *step = PQexec(plain, pending_step), *result;
-    if (PQntuples(step) != 1)
-        die("pending step", PQerrorMessage(plain));
-    const char *values[] = {PQgetvalue(step, 0, 0), PQgetvalue(step, 0, 1)};
+    char sql[1024];
+    snprintf(sql, sizeof sql, pending_steps, batch ? BATCH : 1,
+             batch ? "array_agg(workflow_step_uuid)" : "workflow_step_uuid",
+             batch ? "array_agg(workflow_step_transition_uuid)" : "workflow_step_transition_uuid");
+    PGresult *steps = PQexec(plain, sql), *result;
+    if (PQntuples(steps) != 1)
+        die("pending steps", PQerrorMessage(plain));
+    const char *values[] = {PQgetvalue(steps, 0, 0), PQgetvalue(steps, 0, 1)};
     double began = now_ns(CLOCK_MONOTONIC);
     PQenterPipelineMode(plain);
     for (size_t i = 0; i < THREE; i++)
-        PQsendQueryPrepared(plain, (const char[]){(char)('a' + i), '\0'}, 2, values, NULL, NULL, 1);
+        PQsendQueryPrepared(plain, name_of_row(batch, i), 2, values, NULL, NULL, 1);
     PQpipelineSync(plain);
     for (size_t i = 0; i < THREE; i++) {
         result = PQgetResult(plain);
-        if (PQresultStatus(result) != PGRES_COMMAND_OK || strcmp(PQcmdTuples(result), "1") != 0)
-            die(three_rows[i], PQerrorMessage(plain));
+        if (PQresultStatus(result) != PGRES_COMMAND_OK || strtol(PQcmdTuples(result), NULL, 10) != (batch ? BATCH : 1))
+            die(three_rows[batch][i], PQerrorMessage(plain));
         PQclear(result);
         PQclear(PQgetResult(plain)); /* the end of the statement */
     }
     PQclear(PQgetResult(plain)); /* of the pipeline */
     PQexitPipelineMode(plain);
     double took = now_ns(CLOCK_MONOTONIC) - began;
-    PQclear(step);
+    PQclear(steps);
     return took / 1e3;
 }
 
@@ -170,8 +188,8 @@ static void open_plain(void)
     plain = connect_to_schema("bare");
     prepare("insert",
             "INSERT INTO tasker_workflow_step_transitions (" COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
-    for (size_t i = 0; i < THREE; i++)
-        prepare((const char[]){(char)('a' + i), '\0'}, three_rows[i]);
+    for (size_t i = 0; i < 2 * THREE; i++)
+        prepare(name_of_row(i / THREE, i % THREE), three_rows[i / THREE][i % THREE]);
 }
 
 /* ---- through the library ---- */
@@ -319,7 +337,7 @@ static void measure(bool batch, bool sync)
             double times[CHANGES];
             if (side == SIDES) {
                 plainly[at] = batch ? copy_plainly() : insert_plainly();
-                three[at] = batch ? 0 : write_three_plainly();
+                three[at] = write_three_plainly(batch);
                 continue;
             }
             make_changes(dbs[side], of, times);
@@ -333,7 +351,7 @@ static void measure(bool batch, bool sync)
                    : sync ? "1 step, synchronous_commit on"
                           : "1 step, synchronous_commit off",
                    batch ? "COPY of the history rows" : "INSERT of the history row",
-                   batch ? NULL : "the three rows, unguarded");
+                   "the rows of the change, unguarded");
     for (size_t c = 0; c < CHANGES; c++)
         tell_change((change)c, took, median, figure_of(three, reps), limit);
 }
