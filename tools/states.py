@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What is made of the table of states, src/value/state_table.h.
 
-    states.py sql TABLE OUT   lists of states, as parts for the statements: {done} is ('complete', 'resolved_manually')
+    states.py sql TABLE OUT   lists of states, as parts for the statements: {done} is ('complete', 'resolved_manually');
+                              and {legal_moves}, rows of kind, event, source and target
     states.py write ROOT      the marked blocks of the files in BLOCKS; tests/walls holds them against the table
 """
 import pathlib
@@ -53,7 +54,8 @@ class Table:
 
 
 def sql(table):
-    return "".join("-- part: %s ()\n('%s')\n" % (name, "', '".join(states)) for name, states in table.sets().items())
+    lists = "".join("-- part: %s ()\n('%s')\n" % (name, "', '".join(states)) for name, states in table.sets().items())
+    return lists + "-- part: legal_moves ()\n" + legal_block(table)
 
 
 def markdown(rows):

@@ -11,6 +11,7 @@
 #include "definition.h"
 #include "dependent_system.h"
 #include "dependent_system_object_map.h"
+#include "doctor.h"
 #include "export.h"
 #include "finding.h"
 #include "hooks.h"

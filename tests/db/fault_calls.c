@@ -197,6 +197,7 @@ static tasker_status create_queue(tasker_db *db, world *w)
     X(db_now, tasker_db_now(db, &(tasker_time){0}))                                                                    \
     X(schema_version, tasker_schema_version(db, &(int32_t){0}))                                                        \
     X(schema_verify, tasker_schema_verify(db, NULL, OUT))                                                              \
+    X(doctor_run, tasker_doctor_run(db, &(tasker_doctor_options){.quick = true}, OUT))                                 \
     X(space_get, tasker_task_namespace_get(db, &w->task_namespace_uuid, OUT))                                          \
     X(space_by_name, tasker_task_namespace_find_by_name(db, T(w->namespace_name), OUT))                                \
     X(space_query, tasker_task_namespace_query(db, NULL, NULL, OUT))                                                   \

@@ -15,6 +15,7 @@ import tempfile
 import time
 
 import tap
+from traces import wfformat
 
 ROOT = pathlib.Path(sys.argv[1])
 WORK = pathlib.Path(tempfile.mkdtemp(prefix="tasker-examples-"))
@@ -88,19 +89,6 @@ def attempts(task):
                    WHERE task_uuid = '%s' ORDER BY name""" % task)
 
 
-def wfformat(path, steps, seconds):
-    """A trace of this many tasks; each has up to three parents among the ten before it."""
-    tasks = []
-    for i in range(steps):
-        parents = sorted({i - 1 - (i * k) % 10 for k in (3, 7, 11)} - {j for j in range(-20, 0)})
-        tasks.append({"name": "task", "id": "task_ID%06d" % i, "parents": ["task_ID%06d" % p for p in parents],
-                      "children": [], "inputFiles": [], "outputFiles": []})
-    runs = [{"id": task["id"], "runtimeInSeconds": seconds} for task in tasks]
-    path.write_text(json.dumps({"name": "made", "schemaVersion": "1.5", "workflow": {
-        "specification": {"tasks": tasks}, "execution": {"makespanInSeconds": 1, "tasks": runs}}}))
-    return path
-
-
 # ---- the checks
 
 
@@ -108,7 +96,7 @@ def programs_compile_against_the_installed_library():
     build = WORK / "build"
     must("meson", "setup", build, ROOT, "--prefix=%s" % PREFIX, "--libdir=lib", "-Dtests=disabled")
     must("meson", "install", "-C", build)
-    for name in ("connect", "create_task", "inspect", "orchestrator", "schema", "worker"):
+    for name in ("connect", "create_task", "doctor", "inspect", "orchestrator", "schema", "worker"):
         compile_program(name)
     if call("pkg-config", "--exists", "jansson").returncode != 0:
         return tap.missing("libjansson-dev")
@@ -160,6 +148,19 @@ def inspect_shows_the_database_and_a_task():
             one.count("Z  ") == 4 else [one]) + \
            ([] if nobody.returncode == 1 and "NOT_FOUND" in nobody.stderr else [told(nobody)]) + \
            ([] if no_uuid.returncode == 2 and "1234" in no_uuid.stderr else [told(no_uuid)])
+
+
+def doctor_tells_healthy_from_damaged():
+    """Run after create_task, whose steps it breaks and mends."""
+    ready()
+    wrong = []
+    for in_process, status, part, *words in [
+            ("false", 0, "healthy: "), ("true", 1, "damage: flags: step "), ("true", 0, "healthy: ", "--quick"),
+            ("false", 3, "DISCONNECTED", "host=/nonexistent"), ("false", 2, "usage", "--slow")]:
+        sql("UPDATE tasker_workflow_steps SET in_process = " + in_process, ENV["PGDATABASE"])
+        done = call(WORK / "doctor", *words)
+        wrong += [] if done.returncode == status and part in done.stdout + done.stderr else [told(done, *words)]
+    return wrong
 
 
 def shipped_workflows_complete():
@@ -423,10 +424,10 @@ def other_schema_versions_are_refused():
 
 
 CHECKS = [programs_compile_against_the_installed_library, schema_installs_in_a_new_database, small_programs_run,
-          inspect_shows_the_database_and_a_task, shipped_workflows_complete, shipped_workflows_complete_with_failures,
-          a_permanent_failure_is_told, a_trace_in_wfformat_completes, killed_run_is_resumed,
-          two_processes_share_a_task, orchestrators_and_workers_finish_everything, bad_files_are_refused,
-          bad_usage_is_refused, programs_of_the_readme_run, other_schema_versions_are_refused]
+          inspect_shows_the_database_and_a_task, doctor_tells_healthy_from_damaged, shipped_workflows_complete,
+          shipped_workflows_complete_with_failures, a_permanent_failure_is_told, a_trace_in_wfformat_completes,
+          killed_run_is_resumed, two_processes_share_a_task, orchestrators_and_workers_finish_everything,
+          bad_files_are_refused, bad_usage_is_refused, programs_of_the_readme_run, other_schema_versions_are_refused]
 
 
 def guarded(check):
