@@ -63,9 +63,12 @@ WITH how AS (
     SELECT 2, 'task', 'task ' || idle.task_uuid, 'an open task has a step that can run, now or later',
            format('%s steps have failed for good, %s are cancelled', x.blocked_steps, x.cancelled_steps),
            'retry or resolve its failed steps, or let tasker_task_finalize move it to error'
-      FROM idle
-      JOIN {tasker_task_execution_contexts} x ON x.task_uuid = idle.task_uuid
-     WHERE idle.may_be_stuck AND x.stuck
+      FROM idle -- OFFSET 0: of these alone, not of all tasks there are
+     CROSS JOIN LATERAL (SELECT *
+                           FROM {tasker_task_execution_contexts} x
+                          WHERE x.task_uuid = idle.task_uuid AND idle.may_be_stuck
+                         OFFSET 0) x
+     WHERE x.stuck
 ), tables AS (
     SELECT 2, 'vacuum', 'table ' || t.relname, 'fewer dead rows than living ones',
            format('%s dead, %s living', t.n_dead_tup, t.n_live_tup),

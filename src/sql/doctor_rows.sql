@@ -98,7 +98,7 @@ WITH RECURSIVE history AS MATERIALIZED (
       FROM step s WHERE s.processed IS DISTINCT FROM (s.state IN {step_processed})
     UNION ALL
     SELECT 'flags', 'processed_at is there where processed is true', 'step ' || s.workflow_step_uuid, s.task_uuid,
-           format('%s with %s', coalesce(s.processed_at::text, 'none'), s.processed)
+           format('%s with %s', coalesce(CAST (s.processed_at AS text), 'none'), s.processed)
       FROM step s WHERE s.processed <> (s.processed_at IS NOT NULL)
     UNION ALL
     SELECT 'flags', 'a step is not in process and processed', 'step ' || s.workflow_step_uuid, s.task_uuid, 'it is both'
@@ -117,11 +117,11 @@ WITH RECURSIVE history AS MATERIALIZED (
       FROM task k WHERE k.complete IS DISTINCT FROM (k.state IN {task_complete})
     UNION ALL
     SELECT 'flags', 'completed_at is there where complete is true', 'task ' || k.task_uuid, k.task_uuid,
-           format('%s with %s', coalesce(k.completed_at::text, 'none'), k.complete)
+           format('%s with %s', coalesce(CAST (k.completed_at AS text), 'none'), k.complete)
       FROM task k WHERE k.complete <> (k.completed_at IS NOT NULL)
     UNION ALL
     SELECT 'claims', 'a claim has an owner and a time', 'task ' || k.task_uuid, k.task_uuid,
-           format('%s, %s', coalesce(k.claimed_by, 'no owner'), coalesce(k.claimed_at::text, 'no time'))
+           format('%s, %s', coalesce(k.claimed_by, 'no owner'), coalesce(CAST (k.claimed_at AS text), 'no time'))
       FROM task k WHERE (k.claimed_at IS NULL) <> (k.claimed_by IS NULL)
     UNION ALL
     SELECT 'claims', 'a complete task is not claimed', 'task ' || k.task_uuid, k.task_uuid,
@@ -129,7 +129,7 @@ WITH RECURSIVE history AS MATERIALIZED (
       FROM task k WHERE k.complete AND k.claimed_at IS NOT NULL
     UNION ALL
     SELECT 'claims', 'a claim is not of the future and lasts some time', 'task ' || k.task_uuid, k.task_uuid,
-           format('at %s for %s s', coalesce(k.claimed_at::text, 'no time'), k.claim_timeout_seconds)
+           format('at %s for %s s', coalesce(CAST (k.claimed_at AS text), 'no time'), k.claim_timeout_seconds)
       FROM task k
      WHERE k.claim_timeout_seconds <= 0
         OR k.claimed_at > (clock_timestamp() AT TIME ZONE 'UTC') + interval '2 seconds'
@@ -161,11 +161,11 @@ WITH RECURSIVE history AS MATERIALIZED (
       FROM step s
      WHERE coalesce(s.attempts, 0) < 0 OR coalesce(s.attempts, 0) > coalesce(s.retry_limit, 3)
     UNION ALL
-    SELECT 'keys', 'a key is a UUID of version 7 and not of the future', k.object, k.task_uuid, k.id::text
+    SELECT 'keys', 'a key is a UUID of version 7 and not of the future', k.object, k.task_uuid, CAST (k.id AS text)
       FROM key k
      WHERE get_byte(uuid_send(k.id), 6) >> 4 <> 7
         OR get_byte(uuid_send(k.id), 8) >> 6 <> 2
-        OR ('x' || left(replace(k.id::text, '-', ''), 12))::bit(48)::bigint
+        OR CAST (CAST ('x' || encode(substring(uuid_send(k.id) FROM 1 FOR 6), 'hex') AS bit(48)) AS bigint)
            > extract(epoch FROM clock_timestamp()) * 1000 + 2000
 ), judged AS (
     SELECT b.*, CASE WHEN $1 AND (b.task_uuid IS NULL OR o.task_uuid IS NOT NULL) THEN 1 ELSE 3 END AS severity
